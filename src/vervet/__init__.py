@@ -1,0 +1,1 @@
+"""Sample many, vet all: draw, verify, select, measure, forecast, plan and serve."""

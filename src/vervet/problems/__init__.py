@@ -1,0 +1,1 @@
+"""Problem sets: each module reads one upstream layout into `Problem`s."""

@@ -1,0 +1,68 @@
+"""Names for the command line.
+
+Anything vervet accepts by name it also accepts as a plain Python object; a name is only a
+shorter way to say it. A plugin adds names by entry points:
+
+    [project.entry-points."vervet.verifiers"]
+    rust-tests = "my_package:RustTests"
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+from vervet.errors import ConfigError, boundary
+
+Kind = Literal["datasets", "models", "verifiers", "policies", "formats"]
+KINDS: tuple[Kind, ...] = ("datasets", "models", "verifiers", "policies", "formats")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a name leads: `module:attribute`, and which distribution says so."""
+
+    target: str
+    origin: str
+
+    def load(self) -> Any:  # noqa: ANN401 - the kind says which
+        """Import the object."""
+        module, _, attribute = self.target.partition(":")
+        return getattr(import_module(module), attribute)
+
+
+BUILT_IN: dict[Kind, dict[str, str]] = {
+    "datasets": {},
+    "models": {},
+    "verifiers": {},
+    "policies": {},
+    "formats": {},
+}
+
+
+def names(kind: Kind) -> dict[str, Entry]:
+    """Return every installed name of `kind`, without importing anything."""
+    known = {name: Entry(target, "vervet") for name, target in BUILT_IN[kind].items()}
+    for point in entry_points(group=f"vervet.{kind}"):
+        known[point.name] = Entry(point.value, point.dist.name if point.dist else "unknown")
+    return known
+
+
+def find(kind: Kind, name: str, **settings: Any) -> Any:  # noqa: ANN401 - the kind says which
+    """Build the object called `name`: an installed name, or `module:attribute`.
+
+    Raises:
+        ConfigError: no such name, or the code behind it does not import or refuses `settings`.
+    """
+    known = names(kind)
+    if name in known:
+        with boundary(ConfigError, f"{name} (from {known[name].origin})"):
+            return known[name].load()(**settings)
+    module, colon, attribute = name.partition(":")
+    if colon:
+        with boundary(ConfigError, name):
+            return getattr(import_module(module), attribute)(**settings)
+    close = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else f" Installed: {', '.join(sorted(known))}."
+    raise ConfigError(f"no {kind} called {name!r}.{hint} A local object is written module:Name.")

@@ -1,0 +1,1 @@
+"""Statistics of repeated sampling: arrays in, frozen results out; numpy and scipy only."""

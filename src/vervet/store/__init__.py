@@ -1,0 +1,1 @@
+"""A run: a folder of four append-only columnar tables."""

@@ -1,0 +1,1 @@
+"""Verifiers: each module judges samples in one way."""
