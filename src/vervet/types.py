@@ -50,7 +50,7 @@ class Sample:
     finish: str = "stop"
     """Why it ended: stop, length, content_filter, refusal, tool_calls."""
     reasoning: str = ""
-    """What came before `text`: a model's thoughts where they are returned, an agent's trajectory."""
+    """What came before `text`: a model's thoughts where returned, an agent's trajectory."""
     logprob: float | None = None
     """Sum of the log-probabilities of the completion's tokens (nats), as sampled."""
     prompt_tokens: int | None = None
@@ -62,7 +62,7 @@ class Sample:
     cached_tokens: int | None = None
     """The part of prompt_tokens billed at the cache rate."""
     shared_tokens: int | None = None
-    """The part of prompt_tokens billed with another sample of the same request, not with this one."""
+    """The part of prompt_tokens billed once for the request, with another sample."""
     cost: float | None = None
     """US dollars as the endpoint charged them; None where it does not say."""
     seconds: float | None = None
