@@ -7,6 +7,7 @@ shorter way to say it. A plugin adds names by entry points:
     rust-tests = "my_package:RustTests"
 """
 
+import json
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -47,6 +48,38 @@ def names(kind: Kind) -> dict[str, Entry]:
     for point in entry_points(group=f"vervet.{kind}"):
         known[point.name] = Entry(point.value, point.dist.name if point.dist else "unknown")
     return known
+
+
+def parse(spec: str) -> tuple[str, dict[str, Any]]:
+    """Split `name:key=value,key=value` into the name and its settings.
+
+    A value is read as JSON where it is JSON (numbers, true, false, null), else as text. What
+    follows the colon without an equals sign belongs to the name: `my_file:MyVerifier`.
+
+    >>> parse("majority:n=32")
+    ('majority', {'n': 32})
+    >>> parse("my_file:MyVerifier:limit=2.5,mode=strict")
+    ('my_file:MyVerifier', {'limit': 2.5, 'mode': 'strict'})
+    """
+    head, colon, tail = spec.rpartition(":")
+    if not colon or "=" not in tail:
+        return spec, {}
+    settings: dict[str, Any] = {}
+    for part in tail.split(","):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip().isidentifier():
+            raise ConfigError(
+                f"{spec!r}: {part!r} is not key=value. Write {head}:key=value,key=value."
+            )
+        settings[key.strip()] = _value(value.strip())
+    return head, settings
+
+
+def _value(text: str) -> Any:  # noqa: ANN401 - JSON or text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def find(kind: Kind, name: str, **settings: Any) -> Any:  # noqa: ANN401 - the kind says which
