@@ -1,0 +1,1 @@
+"""Analysis: tables in, numbers with their intervals out."""
