@@ -1,0 +1,5 @@
+"""`python -m vervet` is `vervet`."""
+
+from vervet.cli import main
+
+main()
