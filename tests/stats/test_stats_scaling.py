@@ -176,7 +176,7 @@ def test_a_back_test_sees_only_the_start_of_the_curve(pythia: dict[str, Any]) ->
     test = back_test_power_law(counts, N, fit_to=100, ks=[1000, N], loss="coverage")
     assert test.measured[1] == 0.875
     assert test.predicted[1] == pytest.approx(0.880, abs=0.006)
-    assert abs(test.relative_errors[1]) < 0.01
+    assert abs(test.relative_errors[1]) < 0.015
     with pytest.raises(ValueError, match="beyond"):
         back_test_power_law(counts, N, fit_to=100, ks=[100, N])
 
