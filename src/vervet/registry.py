@@ -37,7 +37,14 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     "datasets": {},
     "models": {},
     "verifiers": {},
-    "policies": {},
+    "policies": {
+        "majority": "vervet.policies.majority:Majority",
+        "weighted": "vervet.policies.weighted:Weighted",
+        "best-of": "vervet.policies.best_of:BestOf",
+        "first-accepted": "vervet.policies.first_accepted:FirstAccepted",
+        "adaptive-consistency": "vervet.policies.adaptive:AdaptiveConsistency",
+        "early-stopping": "vervet.policies.adaptive:EarlyStopping",
+    },
     "formats": {},
 }
 

@@ -1,0 +1,237 @@
+"""A policy decides, for one problem, what to draw, what to verify and what to return.
+
+Policies do no I/O. `flow` is a generator: it yields a `Draw` or a `Verify`, is sent the `Pool` as
+it stands afterwards, and returns a `Choice`. `replay` drives a flow over recorded rows;
+`vervet.selection.solve` drives the same flow against live models. Samples are numbered in the
+order in which they were asked for, never in which they arrived, so both drivers decide alike.
+
+Rule: a policy never changes the pool, and never treats an ERROR verdict as an answer.
+"""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import islice
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from vervet.errors import ConfigError, NotRecorded
+from vervet.types import Outcome, Problem, Sample, Selection, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Ask for `count` more samples, of the model called `model` (empty: the only one)."""
+
+    count: int
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Ask `verifier` to judge each of `positions` (places in the pool) `trials` times."""
+
+    positions: Sequence[int]
+    verifier: str
+    trials: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a flow returns: a place in the pool, or None when it abstains, and why."""
+
+    position: int | None
+    reason: str
+    confidence: float | None = None
+    """The policy's own 0..1 estimate that the choice is right, where it has one."""
+
+
+class Pool:
+    """Everything known about one problem so far; read it, never change it."""
+
+    __slots__ = ("_verdicts", "samples")
+
+    def __init__(self) -> None:
+        self.samples: list[Sample] = []
+        self._verdicts: dict[tuple[int, str], tuple[Verdict, ...]] = {}
+
+    def about(self, position: int, verifier: str) -> tuple[Verdict, ...]:
+        """Return what `verifier` said of the sample at `position`, by trial."""
+        return self._verdicts.get((position, verifier), ())
+
+    def judged(self, position: int, verifier: str) -> Verdict | None:
+        """Return the first verdict that is not an ERROR."""
+        verdicts = self.about(position, verifier)
+        return next((v for v in verdicts if v.outcome is not Outcome.ERROR), None)
+
+    def answer(self, position: int, verifier: str) -> str | None:
+        """Return the answer that `verifier` read in the sample, or None."""
+        verdict = self.judged(position, verifier)
+        return verdict.answer if verdict else None
+
+    def accepted(self, position: int, verifier: str) -> bool:
+        """Return whether `verifier` accepts the sample: the majority of its trials, none lost."""
+        outcomes = [v.outcome for v in self.about(position, verifier)]
+        return outcomes.count(Outcome.ACCEPT) > outcomes.count(Outcome.REJECT)
+
+    def score(self, position: int, verifier: str) -> float | None:
+        """Return the mean score over trials; accepted trials count one where there is no score."""
+        judged = [v for v in self.about(position, verifier) if v.outcome is not Outcome.ERROR]
+        if not judged:
+            return None
+        scores = [
+            float(v.outcome is Outcome.ACCEPT) if v.score is None else v.score for v in judged
+        ]
+        return sum(scores) / len(scores)
+
+    def drawn(self, samples: Sequence[Sample]) -> None:
+        """Take in samples; for drivers only."""
+        self.samples.extend(samples)
+
+    def verified(self, position: int, verifier: str, verdicts: Sequence[Verdict]) -> None:
+        """Take in the verdicts of all trials so far; for drivers only."""
+        self._verdicts[position, verifier] = tuple(verdicts)
+
+    @property
+    def verifications(self) -> int:
+        """Number of verdicts asked for and had."""
+        return sum(len(v) for v in self._verdicts.values())
+
+    @property
+    def tokens(self) -> int:
+        """Tokens paid: completions, prompts as billed, and what the verifiers used."""
+        drawn = sum(_paid(s) for s in self.samples)
+        judged = sum(
+            (v.prompt_tokens or 0) + (v.completion_tokens or 0)
+            for verdicts in self._verdicts.values()
+            for v in verdicts
+        )
+        return drawn + judged
+
+
+def _paid(sample: Sample) -> int:
+    prompt = (sample.prompt_tokens or 0) - (sample.shared_tokens or 0)
+    return prompt + (sample.completion_tokens or 0)
+
+
+Flow: TypeAlias = Generator[Draw | Verify, Pool, Choice]
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """Anything with a `flow`; the built-in ones are frozen dataclasses."""
+
+    def flow(self, problem: Problem, /) -> Flow:
+        """Yield requests, receive the pool, return the choice."""
+        ...
+
+
+def name_of(policy: Policy) -> str:
+    """Return the policy's settings as they would be written: its identity in the tables.
+
+    >>> from vervet.policies.majority import Majority
+    >>> name_of(Majority(n=32, verifier="gsm8k-answer"))
+    'majority:n=32,verifier=gsm8k-answer'
+    """
+    words = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(policy).__name__)
+    name = words.removeprefix("-")
+    written = [
+        f"{f.name}={getattr(policy, f.name)}"
+        for f in fields(policy)  # type: ignore[arg-type]  # a protocol cannot ask for a dataclass
+        if getattr(policy, f.name) != f.default
+    ]
+    return f"{name}:{','.join(written)}" if written else name
+
+
+def at_least(value: float, least: float, what: str) -> None:
+    """Refuse a setting that makes no sense.
+
+    Raises:
+        ConfigError: `value` is below `least`.
+    """
+    if not value >= least:
+        raise ConfigError(f"{what} must be at least {least:g}, not {value!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """All recorded samples of one problem by model, and all verdicts by sample and verifier."""
+
+    samples: Mapping[str, Sequence[Sample]]
+    verdicts: Mapping[tuple[str, int, str], Sequence[Verdict]]
+    """By (sampler_id, index, verifier), ordered by trial."""
+
+
+def replay(
+    policy: Policy, problem: Problem, recorded: Recorded, order: Mapping[str, Sequence[int]]
+) -> tuple[Selection, Pool]:
+    """Run `policy` on recorded rows, without calling any model.
+
+    This is the definition of a policy's accuracy and cost; closed forms in `stats` are its speed.
+
+    Args:
+        policy: the policy to try.
+        problem: the problem the recorded samples answer.
+        recorded: all samples and verdicts of that problem.
+        order: for each model, the order in which its recorded samples are drawn.
+
+    Returns:
+        The selection, and the pool the policy paid for.
+
+    Raises:
+        NotRecorded: the policy asked for more samples or verdicts than were recorded.
+    """
+    pool, flow = Pool(), policy.flow(problem)
+    supply = {model: iter(order[model]) for model in recorded.samples}
+    try:
+        request = next(flow)
+        while True:
+            if isinstance(request, Draw):
+                pool.drawn(_recorded_samples(request, recorded, supply))
+            else:
+                _recall(request, pool, recorded)
+            request = flow.send(pool)
+    except StopIteration as stop:
+        return selection(policy, problem, pool, stop.value), pool
+
+
+def selection(policy: Policy, problem: Problem, pool: Pool, choice: Choice) -> Selection:
+    """Turn a flow's choice into the row that is recorded, with what was paid."""
+    chosen = None if choice.position is None else pool.samples[choice.position]
+    return Selection(
+        problem.id,
+        name_of(policy),
+        chosen.index if chosen else None,
+        choice.reason,
+        sampler_id=chosen.sampler_id if chosen else None,
+        samples_paid=len(pool.samples),
+        verifications_paid=pool.verifications,
+        tokens_paid=pool.tokens,
+    )
+
+
+def _recorded_samples(
+    request: Draw, recorded: Recorded, supply: Mapping[str, Iterator[int]]
+) -> list[Sample]:
+    model = request.model or next(iter(recorded.samples), "")
+    if model not in recorded.samples:
+        known = ", ".join(recorded.samples) or "none"
+        raise NotRecorded(f"the policy draws from {model!r}; the run has samples of: {known}.")
+    taken = list(islice(supply[model], request.count))
+    if len(taken) < request.count:
+        have = len(recorded.samples[model])
+        raise NotRecorded(
+            f"the policy draws more than the {have} samples recorded of {model!r}. "
+            f"Draw more with `vervet sample -n N`, N > {have}."
+        )
+    return [recorded.samples[model][place] for place in taken]
+
+
+def _recall(request: Verify, pool: Pool, recorded: Recorded) -> None:
+    for position in request.positions:
+        sample = pool.samples[position]
+        known = recorded.verdicts.get((sample.sampler_id, sample.index, request.verifier), ())
+        if len(known) < request.trials:
+            raise NotRecorded(
+                f"{request.verifier!r} judged this sample {len(known)} of {request.trials} times. "
+                f"Run `vervet verify --verifier {request.verifier} --trials {request.trials}`."
+            )
+        pool.verified(position, request.verifier, known[: request.trials])
