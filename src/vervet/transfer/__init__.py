@@ -1,0 +1,1 @@
+"""Transfer: other tools' files into a run, and a run into theirs."""

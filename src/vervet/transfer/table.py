@@ -1,0 +1,186 @@
+"""`import table`: one row per sample, from anywhere, into the four tables.
+
+A row needs `problem`; it may have `index` (else rows are counted in order), `model`, `text`,
+`answer`, `correct` (true/false/1/0, empty for not judged), `score`, `verifier`, `trial`,
+`prompt_tokens`, `completion_tokens` and `cost` (US dollars). Other names are mapped.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from math import isfinite
+from typing import Any
+
+from vervet.errors import ConfigError
+from vervet.types import Outcome, Problem, Sample, Verdict
+
+COLUMNS = (
+    "problem", "index", "model", "text", "answer", "correct", "score", "verifier", "trial",
+    "prompt_tokens", "completion_tokens", "cost",
+)  # fmt: skip
+TRUE = {"true", "1", "1.0", "yes", "correct", "accept", "pass", "passed"}
+FALSE = {"false", "0", "0.0", "no", "incorrect", "reject", "fail", "failed"}
+UNKNOWN = {"", "nan", "null", "none"}
+RECORDED = "recorded"
+
+
+def mapping(pairs: Iterable[str]) -> dict[str, str]:
+    """Read `ours=theirs` pairs.
+
+    Raises:
+        ConfigError: a pair is malformed, or names a column of ours that does not exist.
+
+    >>> mapping(["problem=task_id", "correct=passed"])
+    {'problem': 'task_id', 'correct': 'passed'}
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not equals or ours not in COLUMNS:
+            raise ConfigError(
+                f"--map {pair!r} is not ours=theirs with ours one of: {', '.join(COLUMNS)}."
+            )
+        found[ours] = theirs
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One row of a user's table as rows of ours."""
+
+    sample: Sample | None
+    """None where an earlier row brought the same sample."""
+    verdict: Verdict | None
+
+
+@dataclass(slots=True)
+class TableReader:
+    """Turns a user's rows into samples and verdicts, one at a time."""
+
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    seen: dict[tuple[str, str, str, int], int] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    """sampler_id by model name."""
+    verifiers: set[str] = field(default_factory=set)
+    problems: dict[str, None] = field(default_factory=dict)
+    samples: set[tuple[str, str, int]] = field(default_factory=set)
+
+    def read(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Imported]:
+        """Yield what each row says.
+
+        Raises:
+            ConfigError: a row cannot be read; the message has its number and the value.
+        """
+        for number, row in enumerate(rows, start=1):
+            try:
+                yield self._row({c: row.get(self.renamed.get(c, c)) for c in COLUMNS}, row)
+            except ValueError as wrong:
+                raise ConfigError(f"row {number}: {wrong}") from None
+
+    def _row(self, cell: Mapping[str, Any], row: Mapping[str, Any]) -> Imported:
+        problem = _text(cell["problem"])
+        if not problem:
+            have = ", ".join(map(str, row)) or "no columns"
+            raise ValueError(
+                f"no problem; the columns are: {have}. Map one with --map problem=NAME"
+            )
+        model = _text(cell["model"]) or "imported"
+        verifier = _text(cell["verifier"]) or RECORDED
+        trial = _whole(cell["trial"], "trial") or 0
+        self.problems.setdefault(problem)
+        sampler_id = self.models.setdefault(model, sampler_id_of(model))
+        sample = Sample(
+            problem,
+            sampler_id,
+            self._index(cell["index"], (problem, sampler_id, verifier, trial)),
+            _text(cell["text"]) or _text(cell["answer"]),
+            prompt_tokens=_whole(cell["prompt_tokens"], "prompt_tokens"),
+            completion_tokens=_whole(cell["completion_tokens"], "completion_tokens"),
+            cost=_number(cell["cost"], "cost"),
+        )
+        key = (problem, sampler_id, sample.index)
+        known = key in self.samples
+        self.samples.add(key)
+        return Imported(None if known else sample, self._verdict(cell, sample, verifier, trial))
+
+    def _index(self, written: Any, key: tuple[str, str, str, int]) -> int:  # noqa: ANN401 - a cell
+        index = _whole(written, "index")
+        if index is None:
+            index = self.seen.get(key, 0)
+        self.seen[key] = index + 1
+        return index
+
+    def _verdict(
+        self, cell: Mapping[str, Any], sample: Sample, verifier: str, trial: int
+    ) -> Verdict | None:
+        correct = truth(cell["correct"])
+        if correct is None:
+            return None
+        self.verifiers.add(verifier)
+        return Verdict(
+            sample.problem_id,
+            sample.sampler_id,
+            sample.index,
+            verifier,
+            trial,
+            Outcome.ACCEPT if correct else Outcome.REJECT,
+            answer=_text(cell["answer"]) or None,
+            score=_number(cell["score"], "score"),
+            detail="imported",
+        )
+
+
+def sampler_id_of(model: str) -> str:
+    """Return the identity of an imported model: its name, marked so that nothing is drawn for it.
+
+    >>> sampler_id_of("gpt-4")
+    'gpt-4-imported-1b1ae7'
+    """
+    return f"{model}-imported-{sha256(model.encode()).hexdigest()[:6]}"
+
+
+def bare_problems(ids: Iterable[str]) -> list[Problem]:
+    """Return problems of which only the name is known."""
+    return [Problem(i, "") for i in ids]
+
+
+def truth(value: Any) -> bool | None:  # noqa: ANN401 - a cell
+    """Read a cell that says whether a sample is correct; empty and null mean not judged.
+
+    Raises:
+        ValueError: it says something else.
+
+    >>> truth("True"), truth(0), truth(""), truth(None)
+    (True, False, None, None)
+    """
+    text = "" if value is None else str(value).strip().lower()
+    if text in UNKNOWN:
+        return None
+    if text in TRUE:
+        return True
+    if text in FALSE:
+        return False
+    raise ValueError(f"correct is {value!r}; write true, false, 1, 0 or leave it empty")
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - a cell
+    return "" if value is None else str(value)
+
+
+def _number(value: Any, what: str) -> float | None:  # noqa: ANN401 - a cell
+    if value is None or str(value).strip() == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{what} is {value!r}, not a number") from None
+    return number if isfinite(number) else None
+
+
+def _whole(value: Any, what: str) -> int | None:  # noqa: ANN401 - a cell
+    number = _number(value, what)
+    if number is None:
+        return None
+    if number != int(number) or number < 0:
+        raise ValueError(f"{what} is {value!r}, not a whole number from 0 up")
+    return int(number)

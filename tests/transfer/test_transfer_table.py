@@ -1,0 +1,76 @@
+"""Any table of samples becomes rows, or one clear line."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vervet.errors import ConfigError
+from vervet.transfer.table import COLUMNS, TableReader, mapping
+from vervet.types import Outcome
+
+
+def read(*rows: dict[str, Any], **renamed: str) -> list[tuple[Any, Any]]:
+    return [(r.sample, r.verdict) for r in TableReader(renamed).read(rows)]
+
+
+def test_rows_in_order_are_numbered_by_problem_and_model() -> None:
+    rows = [{"problem": p, "model": m} for p in "ab" for m in "xy" for _ in range(2)]
+    samples = [s for s, _ in read(*rows)]
+    assert [s.index for s in samples] == [0, 1] * 4
+
+
+def test_a_second_verifier_judges_the_same_samples() -> None:
+    rows = [
+        {"problem": "a", "verifier": v, "correct": c}
+        for v, c in [("weak", 1), ("weak", 1), ("strong", 0), ("strong", 1)]
+    ]
+    found = read(*rows)
+    assert [s is None for s, _ in found] == [False, False, True, True]
+    assert [(v.verifier_id, v.index, v.outcome) for _, v in found] == [
+        ("weak", 0, Outcome.ACCEPT),
+        ("weak", 1, Outcome.ACCEPT),
+        ("strong", 0, Outcome.REJECT),
+        ("strong", 1, Outcome.ACCEPT),
+    ]
+
+
+def test_an_empty_correct_is_not_a_verdict() -> None:
+    ((sample, verdict),) = read({"problem": "a", "text": "hm", "correct": ""})
+    assert sample.text == "hm"
+    assert verdict is None
+
+
+def test_columns_of_other_names_are_mapped() -> None:
+    ((sample, verdict),) = read(
+        {"task_id": "a", "passed": True}, problem="task_id", correct="passed"
+    )
+    assert (sample.problem_id, verdict.outcome) == ("a", Outcome.ACCEPT)
+
+
+def test_an_unreadable_cell_names_its_row_and_value() -> None:
+    with pytest.raises(ConfigError, match=r"row 2: correct is 'maybe'"):
+        read({"problem": "a", "correct": 1}, {"problem": "a", "correct": "maybe"})
+
+
+def test_a_table_without_problems_names_its_columns() -> None:
+    with pytest.raises(ConfigError, match=r"row 1: no problem; the columns are: task, ok"):
+        read({"task": "a", "ok": 1})
+
+
+def test_a_mapping_to_an_unknown_column_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"'prob=x' is not ours=theirs"):
+        mapping(["prob=x"])
+
+
+cells = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8))
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(COLUMNS), cells), max_size=4))
+def test_any_rows_are_read_or_refused(rows: list[dict[str, Any]]) -> None:
+    try:
+        found = read(*rows)
+    except ConfigError:
+        return
+    assert len(found) == len(rows)
