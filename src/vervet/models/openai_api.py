@@ -1,0 +1,234 @@
+"""Any OpenAI-compatible endpoint as a `Sampler`: one HTTP request, many samples.
+
+Rules:
+- What comes is counted. A server that answers n=16 with one choice, or refuses n, is asked for
+  less from then on; the samples that are still missing are asked for again under other seeds.
+- Two requests never share a seed (`identity.seed_for`), except a failed one and its repeat.
+- Samples that came stand. ModelError names what is missing, and why.
+"""
+
+import asyncio
+import os
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from vervet.errors import ConfigError, ModelError
+from vervet.models import hosts
+from vervet.models.identity import sampler_id, seed_for, take_consecutive
+from vervet.models.openai_errors import FILTERED, Refused
+from vervet.models.openai_settings import Generation, Link, shown
+from vervet.models.openai_transport import Transport
+from vervet.models.openai_usage import Request, samples_from
+from vervet.models.openai_wire import (
+    Choice,
+    Reply,
+    Traits,
+    Usage,
+    prompt_body,
+    read_reply,
+    static_body,
+)
+from vervet.types import Problem, Sample
+
+OPTIONAL = ("n", "seed", "random_seed", "logprobs", "top_logprobs", "max_tokens")
+"""Body fields that a request can do without, or say otherwise."""
+MAY_ASK_LESS = {400, 422, 501}
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What one request brought, and which of its indices are still missing."""
+
+    samples: list[Sample]
+    missing: list[int]
+
+
+class OpenAI:
+    """A model behind an OpenAI-compatible endpoint."""
+
+    def __init__(self, generation: Generation, link: Link, traits: Traits | None = None) -> None:
+        self.generation = generation
+        self.link = link
+        self.id = sampler_id(**{**generation.identity(), "name": generation.model})
+        self.notes: Counter[str] = Counter()
+        """What was odd in replies, and how often."""
+        self.traits = traits or Traits(link.samples_per_request, link.seed_field, link.logprobs)
+        """What the server was found to take."""
+        self._transport: Transport | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"OpenAI({self.generation.model!r} at {shown(self.link.base_url)})"
+
+    def __reduce__(self) -> tuple[type["OpenAI"], tuple[Generation, Link]]:
+        return type(self), (self.generation, self.link)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return provider, model, parameters and address, as plain JSON data; never a key."""
+        return {
+            "provider": "openai",
+            **self.generation.identity(),
+            "endpoint": self.generation.endpoint,
+            "url": shown(self.link.base_url),
+            "seed": self.link.seed,
+        }
+
+    async def draw(self, problem: Problem, indices: Sequence[int], /) -> AsyncIterator[Sample]:
+        """Yield one sample for each of `indices`, as they come.
+
+        Closing the iterator cancels the requests in flight.
+
+        Raises:
+            ModelError: some could not be had; what was yielded stands.
+        """
+        self._check(problem)
+        transport = await self._open()
+        pending = deque(sorted(indices))
+        running: set[asyncio.Task[Brought]] = set()
+        failures: list[ModelError] = []
+        got = 0
+        try:
+            while running or (pending and not failures):
+                while pending and not failures and len(running) < transport.connections.room:
+                    chunk = take_consecutive(pending, self.traits.most)
+                    running.add(asyncio.create_task(self._request(transport, problem, chunk)))
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    brought = _result(task, failures)
+                    pending.extendleft(reversed(brought.missing))
+                    for sample in brought.samples:
+                        got += 1
+                        yield sample
+        finally:
+            await _cancel(running)
+        if failures:
+            raise _missing(problem, len(indices), got, failures)
+
+    async def aclose(self) -> None:
+        """Close the connections; drawing again opens new ones."""
+        if self._transport is not None and self._loop is asyncio.get_running_loop():
+            await self._transport.aclose()
+        self._transport = None
+
+    def _check(self, problem: Problem) -> None:
+        if problem.messages and self.generation.endpoint == "completions":
+            raise ConfigError(
+                f"problem {problem.id!r} is a conversation, and plain completions take one text. "
+                "Use endpoint=chat."
+            )
+
+    async def _open(self) -> Transport:
+        loop = asyncio.get_running_loop()
+        if self._transport is None or self._loop is not loop:
+            rng = np.random.default_rng(abs(self.link.seed))
+            url = self.link.url(self.generation.endpoint)
+            self._transport, self._loop = Transport(self.link, url, rng), loop
+        return await self._transport.open()
+
+    async def _request(self, transport: Transport, problem: Problem, chunk: list[int]) -> Brought:
+        """Ask once for all of `chunk`; what the server refuses is left out from then on."""
+        body = self._body(problem, chunk)
+        try:
+            reply, seconds = await transport.post(body, self._read)
+        except Refused as refused:
+            return await self._refused(refused, transport, problem, body, chunk)
+        self._count(reply, chunk)
+        seed = body.get(self.traits.seed) if self.traits.seed else None
+        request = self._came(problem, chunk, seed, seconds)
+        samples = samples_from(request, reply.choices[: len(chunk)], reply.usage)
+        return Brought(samples, chunk[len(samples) :])
+
+    def _read(self, answer: object) -> Reply:
+        return read_reply(answer, chat=self.generation.endpoint == "chat")
+
+    def _came(
+        self, problem: Problem, chunk: list[int], seed: int | None, seconds: float
+    ) -> Request:
+        most = self.generation.max_tokens
+        return Request(problem.id, self.id, chunk, seed, seconds, most)
+
+    def _body(self, problem: Problem, chunk: list[int]) -> dict[str, Any]:
+        body = static_body(self.generation, self.traits) | prompt_body(self.generation, problem)
+        if len(chunk) > 1:
+            body["n"] = len(chunk)
+        if self.traits.seed is not None:
+            body[self.traits.seed] = seed_for(self.link.seed, problem.id, chunk[0])
+        return body
+
+    def _count(self, reply: Reply, chunk: list[int]) -> None:
+        """Remember what was odd, and that a server answers fewer choices than it is asked for."""
+        self.notes.update(reply.notes)
+        extra = len(reply.choices) - len(chunk)
+        if extra > 0:
+            self.notes["choice beyond those asked for"] += extra
+        elif extra < 0:
+            self.notes["choice asked for and not answered"] -= extra
+            self.traits.most = min(self.traits.most, len(reply.choices))
+
+    async def _refused(
+        self,
+        refused: Refused,
+        transport: Transport,
+        problem: Problem,
+        body: dict[str, Any],
+        chunk: list[int],
+    ) -> Brought:
+        """Make a refusal a filtered sample, a lesson for the next request, or an error."""
+        if refused.said.has(FILTERED):
+            choice = Choice("", "content_filter", refused.said.message)
+            request = self._came(problem, chunk, None, 0.0)
+            return Brought(samples_from(request, [choice] * len(chunk), Usage()), [])
+        field = refused.said.refuses(OPTIONAL)
+        if refused.status in MAY_ASK_LESS and self.traits.unlearn(field, body):
+            return Brought([], chunk)
+        if refused.status in MAY_ASK_LESS and field is None and len(chunk) > 1:
+            alone = await self._request(
+                transport, problem, chunk[:1]
+            )  # refused again: it was not n
+            self.traits.most = 1
+            return Brought(alone.samples, alone.missing + chunk[1:])
+        raise ModelError(transport.masked(f"{shown(transport.url)}: {refused}")) from refused
+
+
+def connect(model: str = "", *, host: str = "", **settings: Any) -> OpenAI:  # noqa: ANN401
+    """Build the sampler from flat settings and the environment, as the command line gives them.
+
+    Raises:
+        ConfigError: an unknown setting, or a value that cannot be.
+    """
+    given = hosts.defaults(host or "openai", os.environ) | settings
+    known = {f.name: kind for kind in (Generation, Link) for f in fields(kind)}
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
+            raise ConfigError(f"openai has no setting {name!r}. {hint}")
+    asked = {k: v for k, v in given.items() if known[k] is Generation}
+    carried = {k: v for k, v in given.items() if known[k] is Link}
+    return OpenAI(Generation(model=model, **asked), Link(**carried))
+
+
+def _result(task: asyncio.Task[Brought], failures: list[ModelError]) -> Brought:
+    try:
+        return task.result()
+    except ModelError as failure:
+        failures.append(failure)
+        return Brought([], [])
+
+
+async def _cancel(running: set[asyncio.Task[Brought]]) -> None:
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+def _missing(problem: Problem, wanted: int, got: int, failures: list[ModelError]) -> ModelError:
+    reasons = "; ".join(dict.fromkeys(map(str, failures)))
+    return ModelError(
+        f"{wanted - got} of {wanted} samples of {problem.id!r} are missing: {reasons}"
+    )

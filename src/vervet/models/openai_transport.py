@@ -1,0 +1,193 @@
+"""One pool of HTTP connections to one endpoint: bounded bodies, bounded tries, adaptive load."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, Callable
+from importlib import import_module
+from importlib.util import find_spec
+from time import monotonic
+from typing import Any, TypeVar
+
+import aiohttp
+import numpy as np
+
+from vervet.errors import ModelError
+from vervet.models.concurrency import Connections
+from vervet.models.openai_errors import Kind, Trouble, judge, one_line
+from vervet.models.openai_settings import Link, shown
+from vervet.models.openai_wire import Malformed
+
+T = TypeVar("T")
+LOG = logging.getLogger(__name__)
+FIRST_WAIT = 0.5
+CONNECT_SECONDS = 30.0
+KEEPALIVE_SECONDS = 30.0
+
+_FAST = import_module("orjson" if find_spec("orjson") else "json")
+
+
+class Transport:
+    """Posts JSON and returns JSON. Belongs to one event loop and is closed with it."""
+
+    def __init__(self, link: Link, url: str, rng: np.random.Generator) -> None:
+        self.connections = Connections(link.max_connections)
+        self.url = url
+        self._link = link
+        self._rng = rng
+        self._keeper = _keep_session(link)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        self._session = None
+        await self._keeper.aclose()
+
+    async def post(self, body: dict[str, Any], read: Callable[[Any], T]) -> tuple[T, float]:
+        """Return the reply to `body`, as `read` reads it, and the seconds it took.
+
+        What may pass is tried again; a reply that `read` finds malformed is such a case.
+
+        Raises:
+            Refused: the server said no, and would again.
+            ModelError: it kept failing; the message says how.
+        """
+        data = json.dumps(body).encode()
+        trouble = Trouble(Kind.BROKEN, "")
+        for attempt in range(self._link.tries):
+            if attempt:
+                await asyncio.sleep(self._wait(attempt, trouble))
+            await self.connections.acquire()
+            sent_at = monotonic()
+            try:
+                reply = read(await self._once(data))
+            except (Trouble, Malformed) as failure:
+                trouble = _as_trouble(failure)
+                self._slow_down(trouble, sent_at)
+            else:
+                self.connections.succeeded()
+                return reply, monotonic() - sent_at
+            finally:
+                self.connections.release()
+        tries = f"{self._link.tries} tries" if self._link.tries > 1 else "one try"
+        raise ModelError(self.masked(f"{shown(self.url)}: {trouble} (after {tries})"))
+
+    def masked(self, text: str) -> str:
+        """Return `text` without the key, should a server have echoed it."""
+        for secret in (self._link.api_key, *self._link.headers.values()):
+            text = text.replace(secret, "***") if len(secret) > 3 else text  # noqa: PLR2004
+        return text
+
+    def _wait(self, attempt: int, trouble: Trouble) -> float:
+        """Return the seconds before the next try: doubling, jittered, at least what was asked."""
+        backoff = FIRST_WAIT * 2.0 ** (attempt - 1) * self._rng.uniform(0.5, 1.0)
+        return min(max(backoff, trouble.wait), self._link.longest_wait)
+
+    def _slow_down(self, trouble: Trouble, sent_at: float) -> None:
+        LOG.debug("%s: %s", shown(self.url), self.masked(str(trouble)))
+        if trouble.kind is not Kind.BROKEN:
+            pause = min(trouble.wait, self._link.longest_wait)
+            self.connections.complained(sent_at, trouble.kind.value, pause)
+
+    async def _once(self, data: bytes) -> Any:  # noqa: ANN401 - JSON
+        try:
+            async with self._opened().post(
+                self.url, data=data, proxy=self._link.proxy, allow_redirects=False
+            ) as response:
+                body = await self._bounded(response)
+                status, headers = response.status, response.headers
+        except TimeoutError as error:
+            raise Trouble(Kind.OVERLOADED, self._too_slow(error)) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Trouble(Kind.BROKEN, _broken(error)) from error
+        if status != 200:  # noqa: PLR2004 - OK
+            raise judge(status, body, headers)
+        return _parsed(body)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("the transport is not open")
+        return self._session
+
+    async def open(self) -> "Transport":
+        """Make the pool of connections, once."""
+        if self._session is None:
+            self._session = await anext(self._keeper)
+        return self
+
+    def _too_slow(self, error: TimeoutError) -> str:
+        said = str(error)
+        return one_line(said) if said else f"no reply within {self._link.timeout:g} s"
+
+    async def _bounded(self, response: aiohttp.ClientResponse) -> bytes:
+        """Read the body; a silent or endless one is a failure."""
+        chunks: list[bytes] = []
+        size = 0
+        stream = response.content
+        while True:
+            patience = asyncio.timeout(self._link.idle_timeout)
+            try:
+                async with patience:
+                    chunk = await stream.readany()
+            except TimeoutError as error:
+                if not patience.expired():
+                    raise
+                idle = f"no byte for {self._link.idle_timeout:g} s in the middle of a reply"
+                raise Trouble(Kind.OVERLOADED, idle) from error
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > self._link.max_body:
+                response.close()
+                raise Trouble(Kind.BROKEN, f"a reply of more than {self._link.max_body} bytes")
+
+
+def _parsed(body: bytes) -> Any:  # noqa: ANN401 - JSON
+    """Parse a good reply; an error dressed as a 200 is still an error."""
+    try:
+        reply = decode(body)
+    except (ValueError, RecursionError) as error:
+        start = one_line(body[:200].decode("utf-8", "replace"), 80)
+        what = "an empty body" if not body else f"a body that is not JSON: {start!r}"
+        raise Trouble(Kind.BROKEN, what) from error
+    if isinstance(reply, dict) and reply.get("error") and not reply.get("choices"):
+        said = reply["error"]
+        code = said.get("code") if isinstance(said, dict) else None
+        status = code if isinstance(code, int) and 400 <= code < 600 else 500  # noqa: PLR2004
+        raise judge(status, body, {})
+    return reply
+
+
+def decode(body: bytes) -> Any:  # noqa: ANN401 - JSON
+    """Parse JSON, fast where orjson is; NaN and lone surrogates need the lenient stdlib."""
+    try:
+        return _FAST.loads(body)
+    except ValueError:
+        return json.loads(body)
+
+
+def _as_trouble(failure: Trouble | Malformed) -> Trouble:
+    return failure if isinstance(failure, Trouble) else Trouble(Kind.BROKEN, str(failure))
+
+
+def _broken(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the reply broke off"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server closed the connection without a reply"
+    return one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+
+
+async def _keep_session(link: Link) -> AsyncGenerator[aiohttp.ClientSession]:
+    """Hold the session open; the event loop closes it at its own end, if nobody did before."""
+    headers = {"Content-Type": "application/json", **link.headers}
+    if link.api_key:
+        headers.setdefault("Authorization", f"Bearer {link.api_key}")
+    timeout = aiohttp.ClientTimeout(total=link.timeout, sock_connect=CONNECT_SECONDS)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
+    session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout)
+    try:
+        yield session
+    finally:
+        await session.close()
