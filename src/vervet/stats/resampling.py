@@ -1,0 +1,357 @@
+"""Uncertainty of means over problems: a closed form, the cluster bootstrap, bands, differences.
+
+Every estimator of `stats` gives one value per problem that is exact given that problem's samples.
+What is left is chance, of two kinds, and each interval says in `method` which it answers for:
+
+- a *population of problems*: other problems of the same kind, each with fresh samples;
+- *fixed problems*: fresh samples of the very same problems.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from vervet.stats.arrays import Floats, Ints
+from vervet.stats.estimate import Estimate
+
+POPULATION = "population of problems"
+RESAMPLES = 2000
+MOST_MISSING = 0.05
+"""A derived quantity that does not exist in more bootstrap samples than this has no interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A curve with an interval at every point, and a band that holds at all points at once."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+    band_low: Floats
+    """Together with `band_high`: the whole curve lies inside with the stated level."""
+    band_high: Floats
+    level: float
+    method: str
+    problems: Ints
+    """Problems that count at each point."""
+    excluded: Ints
+    """Problems left out at each point, for want of samples."""
+    samples: int = 0
+
+    def at(self, index: int) -> Estimate:
+        """Return one point as an estimate."""
+        reason = "" if np.isfinite(self.low[index]) else too_few(int(self.problems[index]))
+        return Estimate(
+            float(self.value[index]),
+            float(self.low[index]),
+            float(self.high[index]),
+            level=self.level,
+            method=self.method,
+            problems=int(self.problems[index]),
+            samples=self.samples,
+            excluded=int(self.excluded[index]),
+            reason=reason,
+        )
+
+    def estimates(self) -> tuple[Estimate, ...]:
+        """Return every point as an estimate."""
+        return tuple(self.at(index) for index in range(len(self.value)))
+
+
+def too_few(problems: int) -> str:
+    """Say why there is no interval."""
+    if problems == 0:
+        return "no problem has enough judged samples"
+    return f"{problems} problem says nothing about how problems differ; at least 2 are needed"
+
+
+def resample(problems: int, *, rng: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
+    """Return how often each problem occurs in each bootstrap sample, shape (resamples, problems).
+
+    Use the same weights for everything that is compared, so that differences are paired.
+
+    >>> resample(3, rng=np.random.default_rng(0), resamples=2).sum(axis=1)
+    array([3., 3.])
+    """
+    shares = np.full(problems, 1 / max(problems, 1))
+    return rng.multinomial(problems, shares, size=resamples).astype(np.float64)
+
+
+def weighted_means(values: npt.ArrayLike, weights: Floats) -> Floats:
+    """Return the mean over problems in every bootstrap sample, NaN values left out.
+
+    Args:
+        values: shape (problems, points).
+        weights: shape (resamples, problems), from `resample`.
+
+    Returns:
+        Shape (resamples, points); NaN where a bootstrap sample holds no value.
+
+    >>> weighted_means([[1.0], [np.nan]], np.array([[1.0, 1.0], [0.0, 2.0]]))
+    array([[ 1.],
+           [nan]])
+    """
+    array = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(array)
+    sums = weights @ np.where(known, array, 0.0)
+    counts = weights @ known.astype(np.float64)
+    return np.where(counts > 0, sums / np.where(counts > 0, counts, 1.0), np.nan)
+
+
+def mean_interval(values: npt.ArrayLike, *, level: float = 0.95, samples: int = 0) -> Estimate:
+    """Return the mean over problems of values in 0..1, with a closed-form interval.
+
+    Wilson's score interval with the effective number of problems `m(1-m) / (s²/P)` and Student's
+    t: s² over problems holds both how problems differ and the chance within each. It stays inside
+    0..1 and keeps a width where all problems agree (there the effective number is P).
+
+    Raises:
+        ValueError: a value lies outside 0..1.
+
+    Source: Korn and Graubard 1998 (effective size), Wilson 1927.
+
+    >>> mean_interval([1.0, 1.0, 0.0, 1.0])
+    0.750 [0.131, 0.984]
+    >>> mean_interval([0.5]).reason
+    '1 problem says nothing about how problems differ; at least 2 are needed'
+    """
+    array = np.asarray(values, dtype=np.float64).reshape(-1, 1)
+    return mean_curve(array, level=level, samples=samples).at(0)
+
+
+def mean_curve(values: npt.ArrayLike, *, level: float = 0.95, samples: int = 0) -> Band:
+    """Return the mean over problems at every point, with closed-form intervals and a band.
+
+    Args:
+        values: one value in 0..1 per problem and point, shape (problems, points); NaN is left out.
+        level: nominal coverage of the intervals.
+        samples: judged samples behind the values, only reported.
+
+    The band uses the Bonferroni level 1 - (1 - level)/points, so it holds whatever the curve;
+    `bootstrap_curve` gives a narrower one.
+
+    >>> mean_curve([[0.0, 1.0], [0.5, 1.0], [1.0, np.nan]]).value
+    array([0.5, 1. ])
+    """
+    array = np.asarray(values, dtype=np.float64)
+    mean, spread, problems = moments(array)
+    if np.nanmin(mean, initial=0) < 0 or np.nanmax(mean, initial=0) > 1:
+        raise ValueError("values must lie between 0 and 1; use bootstrap_curve for others")
+    low, high = _wilson(mean, spread, problems, level)
+    joint = 1 - (1 - level) / max(len(mean), 1)
+    band_low, band_high = _wilson(mean, spread, problems, joint)
+    return Band(
+        mean,
+        low,
+        high,
+        band_low,
+        band_high,
+        level,
+        f"Wilson, effective problems ({POPULATION})",
+        problems,
+        len(array) - problems,
+        samples,
+    )
+
+
+def moments(values: Floats) -> tuple[Floats, Floats, Ints]:
+    """Return mean, variance over problems (P - 1 in the denominator) and problems per point."""
+    known = np.isfinite(values)
+    problems = known.sum(axis=0)
+    mean = np.where(problems > 0, np.where(known, values, 0.0).sum(axis=0), np.nan)
+    mean = mean / np.maximum(problems, 1)
+    squares = np.where(known, (values - mean) ** 2, 0.0).sum(axis=0)
+    spread = np.where(problems > 1, squares / np.maximum(problems - 1, 1), np.nan)
+    return mean, spread, problems
+
+
+def _wilson(mean: Floats, spread: Floats, problems: Ints, level: float) -> tuple[Floats, Floats]:
+    """Return Wilson's limits with the effective number of problems, NaN below two problems."""
+    binary = mean * (1 - mean)
+    alike = ~(spread > 0)
+    effective = np.where(alike, problems, problems * binary / np.where(alike, 1.0, spread))
+    quantile = stats.t.ppf((1 + level) / 2, np.maximum(problems - 1, 1))
+    z2 = quantile**2 / np.maximum(effective, 1e-300)
+    centre = (mean + z2 / 2) / (1 + z2)
+    half = np.sqrt(z2 * binary + z2**2 / 4) / (1 + z2)
+    enough = problems > 1
+    low = np.where(enough, np.clip(centre - half, 0.0, mean), np.nan)
+    high = np.where(enough, np.clip(centre + half, mean, 1.0), np.nan)
+    return low, high
+
+
+def bootstrap_curve(
+    values: npt.ArrayLike,
+    *,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+    samples: int = 0,
+) -> Band:
+    """Return the mean over problems at every point, with the cluster bootstrap over problems.
+
+    A problem is drawn with all its samples. Pointwise limits are percentiles, widened by
+    √(P/(P-1)) and Student's t over the normal quantile, for the bootstrap is too narrow by that
+    much; the band is the sup-t band of the same bootstrap samples.
+
+    Args:
+        values: shape (problems, points), of any range; NaN is left out.
+        rng: random generator; the same seed gives the same limits.
+        resamples: bootstrap samples.
+        level: nominal coverage.
+        samples: judged samples behind the values, only reported.
+
+    Source: Efron 1979; the widening is Hesterberg 2015, sect. 5.3; sup-t bands are Montiel
+    Olea and Plagborg-Møller 2019.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    mean, spread, problems = moments(array)
+    draws = weighted_means(array, resample(len(array), rng=rng, resamples=resamples))
+    low, high = percentiles(draws, problems=problems, level=level)
+    band_low, band_high = sup_t(mean, draws, problems=problems, level=level)
+    flat = ~(spread > 0)
+    if np.nanmin(array, initial=0) >= 0 and np.nanmax(array, initial=0) <= 1:
+        plain_low, plain_high = _wilson(mean, spread, problems, level)
+        low, high = np.where(flat, plain_low, low), np.where(flat, plain_high, high)
+        band_low = np.clip(np.where(flat, low, band_low), 0, 1)
+        band_high = np.clip(np.where(flat, high, band_high), 0, 1)
+    else:
+        sides = (low, high, band_low, band_high)
+        low, high, band_low, band_high = (np.where(flat, np.nan, side) for side in sides)
+    method = f"bootstrap of problems, {resamples} draws ({POPULATION})"
+    left_out = len(array) - problems
+    return Band(mean, low, high, band_low, band_high, level, method, problems, left_out, samples)
+
+
+def percentiles(draws: Floats, *, problems: npt.ArrayLike, level: float) -> tuple[Floats, Floats]:
+    """Return the limits of bootstrap draws, shape (resamples, points), widened for few problems.
+
+    The percentiles taken are `Φ(±t √(P/(P-1)))` rather than `Φ(±z)`; NaN below two problems.
+
+    Source: Hesterberg 2015 (expanded percentiles), sect. 5.3.
+
+    >>> low, high = percentiles(np.arange(1001.0)[:, None], problems=1000, level=0.9)
+    >>> low.round(), high.round()
+    (array([50.]), array([950.]))
+    """
+    tail = stats.norm.cdf(-_widening(problems, draws.shape[1]) * _quantile(problems, level))
+    low, high = np.full(draws.shape[1], np.nan), np.full(draws.shape[1], np.nan)
+    for point, share in enumerate(np.broadcast_to(tail, low.shape)):
+        known = draws[np.isfinite(draws[:, point]), point]
+        if len(known) and np.isfinite(share):
+            low[point], high[point] = np.quantile(known, [share, 1 - share])
+    return low, high
+
+
+def sup_t(
+    mean: Floats, draws: Floats, *, problems: npt.ArrayLike, level: float
+) -> tuple[Floats, Floats]:
+    """Return a band that holds the whole curve at once, from bootstrap draws of it.
+
+    `mean ± c·se` with c the `level` quantile of max over points of |draw - mean| / se.
+
+    Source: Montiel Olea and Plagborg-Møller 2019, algorithm 2.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.sqrt(np.nanmean((draws - mean) ** 2, axis=0))
+        largest = np.nanmax(np.where(error > 0, np.abs(draws - mean) / error, 0.0), axis=1)
+    critical = float(np.quantile(largest, level)) if largest.size else np.nan
+    wide = critical * error * _widening(problems, len(mean))
+    wide = wide * _quantile(problems, level) / stats.norm.ppf((1 + level) / 2)
+    return mean - wide, mean + wide
+
+
+def _widening(problems: npt.ArrayLike, points: int) -> Floats:
+    """Return √(P/(P-1)), NaN below two problems."""
+    count = np.broadcast_to(np.asarray(problems, dtype=np.float64), (points,))
+    return np.sqrt(np.where(count > 1, count / np.maximum(count - 1, 1), np.nan))
+
+
+def _quantile(problems: npt.ArrayLike, level: float) -> Floats:
+    """Return Student's quantile for P - 1 degrees of freedom."""
+    degrees = np.maximum(np.asarray(problems, dtype=np.float64) - 1, 1)
+    return np.asarray(stats.t.ppf((1 + level) / 2, degrees))
+
+
+def derived(
+    value: float, draws: npt.ArrayLike, *, level: float = 0.95, problems: int = 0, what: str = ""
+) -> Estimate:
+    """Return any quantity computed from the data, with the interval of its bootstrap draws.
+
+    Args:
+        value: the quantity on the data themselves.
+        draws: the same quantity on every bootstrap sample; NaN where it does not exist.
+        level: nominal coverage.
+        problems: problems behind it.
+        what: what it is, for `method`.
+
+    More than one draw in twenty without a value leaves no interval, and `reason` says so.
+
+    >>> derived(2.0, np.linspace(1, 3, 2001), problems=100)
+    2.000 [1.047, 2.953]
+    """
+    vector = np.asarray(draws, dtype=np.float64).reshape(-1, 1)
+    missing = float(np.mean(~np.isfinite(vector))) if vector.size else 1.0
+    reason = ""
+    if not np.isfinite(value):
+        reason = "the quantity does not exist on these data"
+    elif missing > MOST_MISSING:
+        reason = f"{missing:.0%} of the bootstrap samples have no such quantity"
+    elif problems < 2:  # noqa: PLR2004 - a spread needs two
+        reason = too_few(problems)
+    low, high = percentiles(vector, problems=problems, level=level)
+    if not reason and not low[0] < high[0]:
+        reason = "every bootstrap sample gives the same value"
+    blank = bool(reason)
+    return Estimate(
+        float(value),
+        np.nan if blank else float(low[0]),
+        np.nan if blank else float(high[0]),
+        level=level,
+        method=f"{what}, bootstrap of problems ({POPULATION})".removeprefix(", "),
+        problems=problems,
+        reason=reason,
+    )
+
+
+def paired_difference(
+    first: npt.ArrayLike, second: npt.ArrayLike, *, level: float = 0.95, samples: int = 0
+) -> Estimate:
+    """Return mean(first) - mean(second) over the problems both have, with a paired interval.
+
+    `d ± t_{P-1} √(Var(first_i - second_i)/P)`: what the two have in common cancels. Where no
+    problem differs there is no interval, and `reason` says so.
+
+    Args:
+        first: one value per problem (a model, policy or verifier); NaN is left out.
+        second: the other's value on the same problems.
+        level: nominal coverage.
+        samples: judged samples behind the values, only reported.
+
+    Source: Miller 2024 (2411.00640), sect. 4.
+
+    >>> paired_difference([1.0, 0.5, 0.75], [0.5, 0.5, 0.5])
+    0.250 [-0.371, 0.871]
+    """
+    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if one.shape != two.shape or one.ndim != 1:
+        raise ValueError(f"values of shape {one.shape} and {two.shape}: one per problem is needed")
+    gaps = (one - two)[:, None]
+    mean, spread, problems = (side[0] for side in moments(gaps))
+    reason = "" if problems > 1 else too_few(int(problems))
+    if not reason and not spread > 0:
+        reason = "the two agree on every problem"
+    half = float(_quantile(problems, level)) * np.sqrt(spread / problems) if not reason else np.nan
+    return Estimate(
+        float(mean),
+        float(mean - half),
+        float(mean + half),
+        level=level,
+        method=f"paired t over problems ({POPULATION})",
+        problems=int(problems),
+        samples=samples,
+        excluded=len(one) - int(problems),
+        reason=reason,
+    )
