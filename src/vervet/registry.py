@@ -35,7 +35,22 @@ class Entry:
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
     "datasets": {},
-    "models": {},
+    "models": {
+        "scripted": "vervet.models.scripted:scripted",
+        "deepseek": "vervet.models.hosts:deepseek",
+        "fireworks": "vervet.models.hosts:fireworks",
+        "gemini": "vervet.models.hosts:gemini",
+        "groq": "vervet.models.hosts:groq",
+        "huggingface": "vervet.models.hosts:huggingface",
+        "mistral": "vervet.models.hosts:mistral",
+        "nvidia": "vervet.models.hosts:nvidia",
+        "ollama": "vervet.models.hosts:ollama",
+        "openai": "vervet.models.hosts:openai",
+        "openrouter": "vervet.models.hosts:openrouter",
+        "together": "vervet.models.hosts:together",
+        "vllm": "vervet.models.hosts:vllm",
+        "xai": "vervet.models.hosts:xai",
+    },
     "verifiers": {},
     "policies": {
         "majority": "vervet.policies.majority:Majority",
