@@ -34,7 +34,16 @@ class Entry:
 
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
-    "datasets": {},
+    "datasets": {
+        "gsm8k": "vervet.problems.gsm8k:gsm8k",
+        "math": "vervet.problems.competition:math",
+        "math500": "vervet.problems.competition:math500",
+        "aime24": "vervet.problems.competition:aime24",
+        "aime25": "vervet.problems.competition:aime25",
+        "amc23": "vervet.problems.competition:amc23",
+        "gpqa-diamond": "vervet.problems.gpqa:gpqa_diamond",
+        "files": "vervet.problems.files:files",
+    },
     "models": {
         "scripted": "vervet.models.scripted:scripted",
         "deepseek": "vervet.models.hosts:deepseek",
@@ -51,7 +60,12 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "vllm": "vervet.models.hosts:vllm",
         "xai": "vervet.models.hosts:xai",
     },
-    "verifiers": {},
+    "verifiers": {
+        "gsm8k-answer": "vervet.verifiers.gsm8k:gsm8k_answer",
+        "choice": "vervet.verifiers.choice:choice",
+        "exact": "vervet.verifiers.exact:exact",
+        "regex": "vervet.verifiers.exact:regex",
+    },
     "policies": {
         "majority": "vervet.policies.majority:Majority",
         "weighted": "vervet.policies.weighted:Weighted",
