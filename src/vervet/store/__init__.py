@@ -1,1 +1,10 @@
-"""A run: a folder of four append-only columnar tables."""
+"""A run: a folder of four append-only columnar tables.
+
+`open_run` gives a `Run` with four verbs: `append` rows, `scan` columns, `keys` of what is there,
+`compact` small shards; `read` gives the rows themselves.
+"""
+
+from vervet.store.columns import Columns
+from vervet.store.run import Run, open_run
+
+__all__ = ["Columns", "Run", "open_run"]
