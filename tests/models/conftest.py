@@ -1,9 +1,11 @@
 """A real local server whose answers a test decides, request by request."""
 
 import json
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -29,11 +31,8 @@ class Endpoint:
     """Requests whose client went away."""
 
 
-Serve = Callable[[Answer], AbstractAsyncContextManager[Endpoint]]
-
-
 @asynccontextmanager
-async def running(answer: Answer) -> AsyncIterator[Endpoint]:
+async def serve(answer: Answer) -> AsyncIterator[Endpoint]:
     endpoint = Endpoint()
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -60,8 +59,9 @@ async def running(answer: Answer) -> AsyncIterator[Endpoint]:
 
 
 @pytest.fixture
-def serve() -> Serve:
-    return running
+def lab() -> ModuleType:
+    """Return this module: a server to set up, a sampler on it, and what servers usually say."""
+    return sys.modules[__name__]
 
 
 def chat(texts: list[str], **more: Any) -> Body:
@@ -73,17 +73,17 @@ def chat(texts: list[str], **more: Any) -> Body:
     return {"object": "chat.completion", "choices": choices, **more}
 
 
-async def obliging(body: Body, count: int) -> Body:
+async def obliging(body: Body, _count: int) -> Body:
     """Answer as asked: n choices, each unlike any other."""
     n = body.get("n", 1)
     usage = {"prompt_tokens": 12, "completion_tokens": 5 * n}
     return chat([f"reply {body.get('seed')}+{i}" for i in range(n)], usage=usage)
 
 
-def model(endpoint: Endpoint, *, link: Body | None = None, **generation: Any) -> OpenAI:
-    """Return a sampler on `endpoint` that does not wait long between tries."""
+def model(server: Endpoint, /, *, link: Body | None = None, **generation: Any) -> OpenAI:
+    """Return a sampler on `server` that does not wait long between tries."""
     patience: Body = {"longest_wait": 0.02, "api_key": "sk-secret-key", **(link or {})}
-    return OpenAI(Generation(model="m", **generation), Link(base_url=endpoint.url, **patience))
+    return OpenAI(Generation(model="m", **generation), Link(base_url=server.url, **patience))
 
 
 async def drawn(sampler: OpenAI, count: int, problem: Problem = PROBLEM) -> list[Sample]:

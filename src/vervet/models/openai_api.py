@@ -71,7 +71,7 @@ class OpenAI:
     def describe(self) -> Mapping[str, Any]:
         """Return provider, model, parameters and address, as plain JSON data; never a key."""
         return {
-            "provider": "openai",
+            "provider": self.link.host,
             **self.generation.identity(),
             "endpoint": self.generation.endpoint,
             "url": shown(self.link.base_url),
@@ -201,13 +201,14 @@ def connect(model: str = "", *, host: str = "", **settings: Any) -> OpenAI:  # n
     Raises:
         ConfigError: an unknown setting, or a value that cannot be.
     """
-    given = hosts.defaults(host or "openai", os.environ) | settings
+    host = host or "openai"
+    given = hosts.defaults(host, os.environ) | {"host": host} | settings
     known = {f.name: kind for kind in (Generation, Link) for f in fields(kind)}
     for name in given:
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
-            raise ConfigError(f"openai has no setting {name!r}. {hint}")
+            raise ConfigError(f"{host} has no setting {name!r}. {hint}")
     asked = {k: v for k, v in given.items() if known[k] is Generation}
     carried = {k: v for k, v in given.items() if known[k] is Link}
     return OpenAI(Generation(model=model, **asked), Link(**carried))

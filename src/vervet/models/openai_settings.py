@@ -43,6 +43,7 @@ class Generation:
         _within("max_tokens", self.max_tokens, 1, inf)
         object.__setattr__(self, "stop", _strings(self.stop))
         _require(isinstance(self.extra, Mapping), "extra", self.extra, "a table of body fields")
+        object.__setattr__(self, "extra", dict(self.extra))
 
     def identity(self) -> dict[str, Any]:
         """Return what the sampler's name hashes, as plain JSON data: all that is not a default.
@@ -51,15 +52,17 @@ class Generation:
         {'model': 'llama', 'temperature': 0.6}
         """
         chosen = {f.name: getattr(self, f.name) for f in fields(self)}
-        chosen = {k: v for k, v in chosen.items() if k == "model" or v != getattr(_DEFAULT, k)}
-        return {k: dict(v) if k == "extra" else v for k, v in chosen.items()}
+        return {k: v for k, v in chosen.items() if k == "model" or v != getattr(_DEFAULT, k)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """How the endpoint is reached, and how patiently. No field of it enters the identity."""
 
-    base_url: str = "https://api.openai.com/v1"
+    host: str = "openai"
+    """Name of the host, for prices."""
+    base_url: str = field(default="https://api.openai.com/v1", repr=False)
+    """May hold a user, a password or a token: see `shown`."""
     api_key: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING, repr=False)
     proxy: str | None = field(default=None, repr=False)
@@ -91,6 +94,7 @@ class Link:
             _within(name, getattr(self, name), 1e-3, inf)
         _within("longest_wait", self.longest_wait, 0, inf)
         _within("seed", self.seed, -inf, inf)
+        object.__setattr__(self, "headers", dict(self.headers))
 
     def url(self, endpoint: Kind) -> str:
         """Return the address requests go to; `base_url` may be given with or without the path."""
