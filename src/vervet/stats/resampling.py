@@ -18,7 +18,7 @@ from vervet.stats.estimate import Estimate
 
 POPULATION = "population of problems"
 RESAMPLES = 2000
-TINY = 1e-300
+TINY = 1e-30
 ROUNDING = 1e-9
 SKEW = 3.0
 """How far the longer tail is extended, in units of the second-order correction: the skewness of
@@ -287,9 +287,10 @@ def sup_t(
 
     Source: Montiel Olea and Plagborg-Møller 2019, algorithm 2.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error = np.sqrt(np.nanmean((draws - mean) ** 2, axis=0))
-        largest = np.nanmax(np.where(error > 0, np.abs(draws - mean) / error, 0.0), axis=1)
+    gap = np.where(np.isfinite(draws), draws - mean, 0.0)
+    known = np.maximum(np.isfinite(draws).sum(axis=0), 1)
+    error = np.sqrt((gap**2).sum(axis=0) / known)
+    largest = np.max(np.abs(gap) / np.where(error > 0, error, 1.0), axis=1, initial=0.0)
     critical = float(np.quantile(largest, level)) if largest.size else np.nan
     wide = critical * error * _widening(problems, len(mean))
     wide = wide * _quantile(problems, level) / stats.norm.ppf((1 + level) / 2)
