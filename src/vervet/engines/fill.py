@@ -19,8 +19,8 @@ Take: TypeAlias = Callable[[], Awaitable[Work | None]]
 """Gives the next item of work; None when there is no more."""
 Keep: TypeAlias = Callable[[list[Row]], Awaitable[None]]
 """Stores a batch of rows; they are durable when it returns."""
-Failed: TypeAlias = Callable[[Work, VervetError], None]
-"""Takes note that an item of work failed; may raise to end it all."""
+Ended: TypeAlias = Callable[[Work, VervetError | None], None]
+"""Takes note that an item of work is done, or failed; may raise to end it all."""
 
 
 class Engine(Protocol):
@@ -104,7 +104,7 @@ async def fill(
     take: Take[Work],
     worker: Worker[Work, Row],
     keep: Keep[Row],
-    failed: Failed[Work],
+    ended: Ended[Work],
     *,
     engine: Engine,
     concurrency: int | None = None,
@@ -125,7 +125,9 @@ async def fill(
             except (ConfigError, StoreError):
                 raise
             except VervetError as error:
-                failed(item, error)
+                ended(item, error)
+            else:
+                ended(item, None)
             await asyncio.sleep(0)
 
     async with engine.spread(worker) as spread:
