@@ -1,0 +1,188 @@
+"""Coverage against samples, with what selection makes of it, the fitted law and the forecasts."""
+
+from collections.abc import Mapping
+from math import e, isclose
+from typing import Any
+
+from vervet.reporting.curves import (
+    COVERAGE,
+    Pair,
+    Row,
+    Rows,
+    colours,
+    coverage_of,
+    curves_of,
+    display,
+    of,
+    pairs,
+)
+from vervet.reporting.marks import (
+    LABEL_GAP,
+    LETTER,
+    Chart,
+    band,
+    base,
+    category,
+    ceiling,
+    coloured,
+    curve_table,
+    line,
+    log_axis,
+    logarithmic,
+    measured,
+    path,
+    pointed,
+    quantity,
+    share,
+    spread,
+    tips,
+)
+from vervet.reporting.theme import Spec
+from vervet.reporting.words import estimate, known, percent
+
+CURVE_POINTS = 60
+
+
+def coverage_charts(document: Row) -> list[Chart]:
+    """Return one chart for each (model, verifier): coverage and selection against samples."""
+    return [_coverage(document, pair, i) for i, pair in enumerate(pairs(document))]
+
+
+def _coverage(document: Row, pair: Pair, position: int) -> Chart:
+    found = {name: measured(rows) for name, rows in curves_of(document, pair).items()}
+    curves = {name: rows for name, rows in found.items() if rows}
+    forecasts = sorted(measured(of(document.get("forecasts", ()), pair)), key=lambda r: int(r["k"]))
+    fits = of(document.get("fits", ()), pair)
+    palette = colours(list(curves))
+    outside = COVERAGE if forecasts else max(curves, key=len, default="")
+    return Chart(
+        id=f"coverage-{position}",
+        title=display(document, pair),
+        spec=base(_layers(curves, forecasts, fits, palette), right=14 + LETTER * len(outside)),
+        table=curve_table(curves, forecasts),
+        note=_note(document, pair, fits),
+        legend=palette,
+    )
+
+
+def _layers(
+    curves: Mapping[str, Rows], forecasts: Rows, fits: Rows, palette: Mapping[str, str]
+) -> list[Spec]:
+    drawn = max((rows[-1]["k"] for rows in curves.values()), default=1)
+    end = max([drawn, 2, *(f["k"] for f in forecasts)])
+    top = ceiling(row for rows in (*curves.values(), forecasts) for row in rows)
+    axis = log_axis("samples per problem, k", 1, end)
+    x = quantity("k", axis=axis, scale=logarithmic(1, end))
+    y = share("value", top)
+    colour = coloured("series", palette)
+    points = [
+        {"series": name, **{key: row[key] for key in ("k", "value", "low", "high")}}
+        for name, rows in curves.items()
+        for row in rows
+    ]
+    return [
+        band(points, x, y, colour),
+        *_law(fits, end, x, y),
+        line(points, x, y, colour),
+        *_forecast(forecasts, x, y),
+        _labels(_ends(curves, forecasts, end), top) | {"encoding": _label_encoding(x, y, colour)},
+        _hover(curves, forecasts, x),
+    ]
+
+
+def log_spaced(end: float) -> list[float]:
+    """Return k from 1 to `end`, evenly apart on a logarithmic axis."""
+    return [float(end) ** (i / (CURVE_POINTS - 1)) for i in range(CURVE_POINTS)]
+
+
+def law_at(fit: Row, k: float) -> float:
+    """Return the fitted coverage base^(a k^b)."""
+    return float(fit["base"] ** (fit["a"] * k ** fit["b"]))
+
+
+def _law(fits: Rows, end: float, x: Spec, y: Spec) -> list[Spec]:
+    usable = [f for f in fits if all(known(f.get(key)) for key in ("a", "b", "base"))]
+    values = [
+        {"law": f"{i}", "k": k, "value": min(1.0, law_at(fit, k))}
+        for i, fit in enumerate(usable)
+        for k in log_spaced(end)
+    ]
+    mark = {"type": "line", "strokeDash": [2, 4], "strokeWidth": 1.5, "color": "@ink", "clip": True}
+    encoding = {"x": x, "y": y, "detail": category("law")}
+    return [{"data": {"values": values}, "mark": mark, "encoding": encoding}] if values else []
+
+
+def _forecast(forecasts: Rows, x: Spec, y: Spec) -> list[Spec]:
+    if not forecasts:
+        return []
+    data = {"values": [dict(f) for f in forecasts]}
+    whisker = {"type": "rule", "color": "@c0", "strokeWidth": 1.5}
+    dot = {"type": "point", "shape": "circle", "fill": "@paper", "stroke": "@c0", "size": 60}
+    ends = {"y": {**y, "field": "low"}, "y2": {"field": "high"}}
+    return [
+        {"data": data, "mark": whisker, "encoding": {"x": x, **ends}},
+        {"data": data, "mark": {**dot, "opacity": 1}, "encoding": {"x": x, "y": y}},
+    ]
+
+
+def _ends(
+    curves: Mapping[str, Rows], forecasts: Rows, end: float
+) -> dict[str, tuple[float, float]]:
+    ends = {name: (float(rows[-1]["k"]), float(rows[-1]["value"])) for name, rows in curves.items()}
+    if forecasts and COVERAGE in ends:
+        ends[COVERAGE] = (float(end), float(forecasts[-1]["value"]))
+    return ends
+
+
+def _labels(ends: Mapping[str, tuple[float, float]], top: float) -> Spec:
+    placed = spread({name: y for name, (_, y) in ends.items()}, LABEL_GAP * top, top)
+    values = [{"series": n, "k": k, "value": placed[n], "text": n} for n, (k, _) in ends.items()]
+    mark = {"type": "text", "align": "left", "baseline": "middle", "dx": 9, "fontWeight": 500}
+    return {"name": "labels", "data": {"values": values}, "mark": mark}
+
+
+def _label_encoding(x: Spec, y: Spec, colour: Spec) -> Spec:
+    return {"x": x, "y": y, "color": colour, "text": category("text")}
+
+
+def _hover(curves: Mapping[str, Rows], forecasts: Rows, x: Spec) -> Spec:
+    said: dict[int, dict[str, Any]] = {}
+    for name, rows in [*curves.items(), ("forecast", forecasts)]:
+        for row in rows:
+            said.setdefault(row["k"], {"k": row["k"]})[name] = estimate(row)
+    names = [*curves, *(["forecast"] if forecasts else [])]
+    lines = [quantity("k", title="samples", format=",")]
+    lines += tips(*((path(name), name) for name in names))
+    values = [{key: row.get(key, "–") for key in ("k", *names)} for row in said.values()]
+    return pointed(values, x, lines)
+
+
+def _note(document: Row, pair: Pair, fits: Rows) -> str:
+    row = coverage_of(document, pair)[-1]
+    level = f"{100 * row['level']:g}%"
+    said = [f"Bands: {level} intervals ({row['method']})." if row.get("method") else ""]
+    said += [f"Dotted: {law_words(fit)}." for fit in fits]
+    if of(document.get("forecasts", ()), pair):
+        said.append(f"Open circles: forecasts with {level} intervals.")
+    return " ".join(s for s in said if s)
+
+
+def law_words(fit: Row) -> str:
+    """Write a fitted law out, with how well it did where it was tested.
+
+    >>> law_words({"law": "power", "a": -1.5, "b": -0.4, "base": 10, "error": 0.004})
+    'the fitted law 10^(−1.5 k^−0.4), mean error 0.4%'
+    """
+    if not known(fit.get("a")):
+        return f"the law {fit['law']} could not be fitted"
+    root = "e" if isclose(fit["base"], e) else f"{fit['base']:g}"
+    said = f"the fitted law {root}^({fit['a']:.3g} k^{fit['b']:.3g})".replace("-", "−")
+    if known(fit.get("error")):
+        said += f", mean error {percent(fit['error'])}"
+    if fit.get("backtest_k") and known(fit.get("backtest_predicted")):
+        said += (
+            f"; fitted up to k = {fit['backtest_fitted_to']:,} it predicted "
+            f"{percent(fit['backtest_predicted'])} at {fit['backtest_k']:,}, where "
+            f"{percent(fit['backtest_observed'])} was observed"
+        )
+    return said

@@ -1,0 +1,162 @@
+"""Samples to read: which problems are shown, how many of their samples, and made safe to look at.
+
+What a model wrote is hostile: it is shown as text and never as markup, and characters that hide
+or reorder text (controls, direction overrides) are made visible.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vervet.reporting.curves import Pair, Row, pairs
+from vervet.reporting.difficulty import ranked, status
+from vervet.types import Outcome, Problem, Sample, Verdict
+
+MOST_CHARACTERS = 8_000
+"""Longer texts are cut in a report, with the number of characters left out; `view` shows all."""
+MOST_ANSWERS = 8
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+    "|[\ud800-\udfff]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A sample and what verifiers said of it."""
+
+    sample: Sample
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """Return the first verdict's outcome, or `unjudged`."""
+        return str(self.verdicts[0].outcome) if self.verdicts else "unjudged"
+
+    @property
+    def answer(self) -> str | None:
+        """Return the first answer that a verifier found."""
+        return next((v.answer for v in self.verdicts if v.answer is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many samples gave one answer."""
+
+    answer: str
+    outcome: str
+    count: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A problem with the samples that are shown of it, and what all of them answered."""
+
+    problem: Problem
+    shown: tuple[Judged, ...]
+    total: int
+    tallies: tuple[Tally, ...] = ()
+
+
+Reader = Callable[[Sequence[str], int], Iterable[Reading]]
+"""Given problem ids and the most samples to show of each, yields the readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A problem worth reading, and why."""
+
+    problem_id: str
+    why: str
+
+
+def visible(text: str) -> str:
+    r"""Make characters that hide or reorder text visible; line ends and tabs stay.
+
+    >>> print(visible("a\x00b\u202ec"))
+    a⟨U+0000⟩b⟨U+202E⟩c
+    """
+    text = text.replace("\r\n", "\n")
+    return HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
+
+
+def cut(text: str, most: int = MOST_CHARACTERS) -> tuple[str, int]:
+    """Return the text as shown, and how many characters were left out."""
+    return visible(text[:most]), max(0, len(text) - most)
+
+
+def reference_text(problem: Problem) -> str:
+    """Return what verifiers compare with, as indented JSON."""
+    plain = dict(problem.reference)
+    return json.dumps(plain, indent=2, ensure_ascii=False, default=str) if plain else ""
+
+
+def gather(problem: Problem, judged: Iterable[Judged], most: int) -> Reading:
+    """Count every sample's answer and keep at most `most` samples, of each outcome alike."""
+    kept: dict[str, list[Judged]] = {}
+    answers: Counter[tuple[str, str]] = Counter()
+    total = 0
+    for one in judged:
+        total += 1
+        answers[(one.answer if one.answer is not None else "", one.outcome)] += 1
+        shelf = kept.setdefault(one.outcome, [])
+        if len(shelf) < most:
+            shelf.append(one)
+    return Reading(problem, tuple(_share(kept, most)), total, _tallies(answers, total))
+
+
+def _share(kept: Mapping[str, list[Judged]], most: int) -> list[Judged]:
+    """Fill from the rarest outcome on, each taking its even part of what is left."""
+    taken: list[Judged] = []
+    shelves = sorted(kept.values(), key=len)
+    for position, shelf in enumerate(shelves):
+        part = (most - len(taken)) // (len(shelves) - position)
+        taken.extend(shelf[:part])
+    return sorted(taken, key=lambda one: (one.sample.sampler_id, one.sample.index))
+
+
+def _tallies(answers: Counter[tuple[str, str]], total: int) -> tuple[Tally, ...]:
+    return tuple(
+        Tally(answer, outcome, count, count / total)
+        for (answer, outcome), count in answers.most_common(MOST_ANSWERS)
+    )
+
+
+def choose(document: Row, asked: Sequence[str] = ()) -> list[Choice]:
+    """Return the problems to read: those asked for, else one of each kind that says most."""
+    if asked:
+        return [Choice(problem, "asked for") for problem in dict.fromkeys(asked)]
+    for pair in pairs(document):
+        return _telling(document, pair)
+    return []
+
+
+def _telling(document: Row, pair: Pair) -> list[Choice]:
+    rows = ranked(document, pair)
+    solved = [row for row in rows if row["rate"]]
+    missed = [row for row in solved if status(row) == "solved, but a vote misses it"]
+    never = [row for row in rows if not row["rate"]]
+    found = [
+        *((row, "easiest") for row in solved[:1]),
+        *((row, "median of those solved") for row in solved[len(solved) // 2 :][:1]),
+        *((row, "most often solved of those a vote misses") for row in missed[:1]),
+        *((row, "hardest that was solved") for row in solved[-1:]),
+        *((row, "never solved") for row in never[:1]),
+    ]
+    reasons: dict[str, str] = {}
+    for row, why in found:
+        reasons.setdefault(str(row["problem_id"]), why)
+    return [Choice(problem, why) for problem, why in reasons.items()]
+
+
+def outcome_words(outcome: str) -> str:
+    """Return an outcome as readers see it.
+
+    >>> outcome_words("accept"), outcome_words("unjudged")
+    ('accepted', 'not judged')
+    """
+    words = {Outcome.ACCEPT: "accepted", Outcome.REJECT: "rejected", Outcome.ERROR: "error"}
+    return words[Outcome(outcome)] if outcome in set(Outcome) else "not judged"
