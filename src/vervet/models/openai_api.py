@@ -10,7 +10,7 @@ Rules:
 import asyncio
 import os
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
@@ -78,7 +78,7 @@ class OpenAI:
             "seed": self.link.seed,
         }
 
-    async def draw(self, problem: Problem, indices: Sequence[int], /) -> AsyncIterator[Sample]:
+    async def draw(self, problem: Problem, indices: Sequence[int], /) -> AsyncGenerator[Sample]:
         """Yield one sample for each of `indices`, as they come.
 
         Closing the iterator cancels the requests in flight.

@@ -31,11 +31,13 @@ class Kind(Enum):
 class Trouble(Exception):  # noqa: N818 - not the last word: it is tried again
     """A failure that may pass."""
 
-    def __init__(self, kind: Kind, message: str, wait: float = 0.0) -> None:
+    def __init__(self, kind: Kind, message: str, wait: float = 0.0, *, grave: bool = False) -> None:
         super().__init__(message)
         self.kind = kind
         self.wait = wait
         """Seconds the server asked us to wait."""
+        self.grave = grave
+        """Slow to find out and unlikely to pass: three of these are enough."""
 
 
 class Refused(Exception):  # noqa: N818 - the server's answer, which may be met by asking less

@@ -22,6 +22,8 @@ T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 FIRST_WAIT = 0.5
 CONNECT_SECONDS = 30.0
+GRAVE = 3
+"""Tries that a timeout, or a server never reached, counts for."""
 KEEPALIVE_SECONDS = 30.0
 
 _FAST = import_module("orjson" if find_spec("orjson") else "json")
@@ -37,6 +39,7 @@ class Transport:
         self._rng = rng
         self._keeper = _keep_session(link)
         self._session: aiohttp.ClientSession | None = None
+        self._reached = False
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -53,11 +56,10 @@ class Transport:
             ModelError: it kept failing; the message says how.
         """
         data = json.dumps(body).encode()
-        trouble = Trouble(Kind.BROKEN, "")
-        for attempt in range(self._link.tries):
-            if attempt:
-                await asyncio.sleep(self._wait(attempt, trouble))
+        spent = attempts = 0
+        while True:
             await self.connections.acquire()
+            attempts += 1
             sent_at = monotonic()
             try:
                 reply = read(await self._once(data))
@@ -69,8 +71,14 @@ class Transport:
                 return reply, monotonic() - sent_at
             finally:
                 self.connections.release()
-        tries = f"{self._link.tries} tries" if self._link.tries > 1 else "one try"
-        raise ModelError(self.masked(f"{shown(self.url)}: {trouble} (after {tries})"))
+            spent += GRAVE * trouble.grave or 1
+            if spent >= self._link.tries:
+                raise ModelError(self._gave_up(trouble, attempts)) from trouble
+            await asyncio.sleep(self._wait(attempts, trouble))
+
+    def _gave_up(self, trouble: Trouble, attempts: int) -> str:
+        tries = f"after {attempts} tries" if attempts > 1 else "one try"
+        return self.masked(f"{shown(self.url)}: {trouble} ({tries})")
 
     def masked(self, text: str) -> str:
         """Return `text` without the key, should a server have echoed it."""
@@ -80,7 +88,7 @@ class Transport:
 
     def _wait(self, attempt: int, trouble: Trouble) -> float:
         """Return the seconds before the next try: doubling, jittered, at least what was asked."""
-        backoff = FIRST_WAIT * 2.0 ** (attempt - 1) * self._rng.uniform(0.5, 1.0)
+        backoff = FIRST_WAIT * 2.0 ** min(attempt - 1, 20) * self._rng.uniform(0.5, 1.0)
         return min(max(backoff, trouble.wait), self._link.longest_wait)
 
     def _slow_down(self, trouble: Trouble, sent_at: float) -> None:
@@ -97,9 +105,13 @@ class Transport:
                 body = await self._bounded(response)
                 status, headers = response.status, response.headers
         except TimeoutError as error:
-            raise Trouble(Kind.OVERLOADED, self._too_slow(error)) from error
+            raise Trouble(Kind.OVERLOADED, self._too_slow(error), grave=True) from error
+        except aiohttp.ClientSSLError as error:
+            raise ModelError(f"{shown(self.url)}: {_broken(error)}") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Trouble(Kind.BROKEN, _broken(error)) from error
+            unreached = isinstance(error, aiohttp.ClientConnectorError) and not self._reached
+            raise Trouble(Kind.BROKEN, _broken(error), grave=unreached) from error
+        self._reached = True
         if status != 200:  # noqa: PLR2004 - OK
             raise judge(status, body, headers)
         return _parsed(body)
@@ -133,7 +145,7 @@ class Transport:
                 if not patience.expired():
                     raise
                 idle = f"no byte for {self._link.idle_timeout:g} s in the middle of a reply"
-                raise Trouble(Kind.OVERLOADED, idle) from error
+                raise Trouble(Kind.OVERLOADED, idle, grave=True) from error
             if not chunk:
                 return b"".join(chunks)
             chunks.append(chunk)
@@ -173,7 +185,7 @@ def _as_trouble(failure: Trouble | Malformed) -> Trouble:
 
 def _broken(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientPayloadError):
-        return "the reply broke off"
+        return one_line(f"the reply broke off: {error}")
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection without a reply"
     return one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)

@@ -10,7 +10,7 @@ every problem that has no line of its own.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from hashlib import blake2b
 from pathlib import Path
@@ -120,7 +120,7 @@ class Scripted:
         """Return the script's parameters, as plain JSON data."""
         return {"provider": "scripted", "model": "scripted", **self.script.identity()}
 
-    async def draw(self, problem: Problem, indices: Sequence[int], /) -> AsyncIterator[Sample]:
+    async def draw(self, problem: Problem, indices: Sequence[int], /) -> AsyncGenerator[Sample]:
         """Yield the scripted sample of each index.
 
         Raises:
