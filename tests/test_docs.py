@@ -67,7 +67,7 @@ def commands() -> dict[str, click.Command]:
 
 
 def examples(command: click.Command) -> list[str]:
-    text = (command.help or "").replace("\\\n", " ")
+    text = (command.epilog or "").replace("\\\n", " ")
     return [line.strip() for line in text.splitlines() if line.strip().startswith("vervet ")]
 
 

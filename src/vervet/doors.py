@@ -1,10 +1,11 @@
 """Four doors: each turns a name into an object. Everything else takes objects only."""
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from vervet import registry
-from vervet.errors import ConfigError
-from vervet.types import Problem, Sampler, Verifier
+from vervet.errors import ConfigError, boundary
+from vervet.types import Sampler, Verifier
 
 if TYPE_CHECKING:
     from vervet.policies.flow import Policy
@@ -46,6 +47,32 @@ def sampler(name: str, **settings: Any) -> Sampler:  # noqa: ANN401 - each model
     return found
 
 
+def sampler_for(problems: "ProblemSet", name: str, **settings: Any) -> Sampler:  # noqa: ANN401
+    """Return a model that samples as the problem set's authors did, where `settings` do not say.
+
+    A setting of the set (temperature, longest completion, stop strings, chat or completion) that
+    the model does not have is left out: scripted replies have no temperature.
+
+    Raises:
+        ConfigError: no such model, or it refuses one of `settings`.
+    """
+    provider = registry.parse(name)[0].partition("/")[0]
+    entry = registry.names("models").get(provider)
+    usual = {
+        "temperature": problems.temperature,
+        "max_tokens": problems.max_tokens,
+        "stop": problems.stop,
+        "endpoint": "chat" if problems.chat else "completions",
+    }
+    with boundary(ConfigError, provider):
+        takes = set(signature(entry.load()).parameters) if entry else set()
+    if "host" in takes:  # every OpenAI-compatible endpoint
+        takes |= set(usual)
+    defaults = {key: value for key, value in usual.items() if key in takes}
+    given = {key: value for key, value in settings.items() if value not in (None, ())}
+    return sampler(name, **{**defaults, **given})
+
+
 def verifier(name: str, **settings: Any) -> Verifier:  # noqa: ANN401 - each verifier has its own
     """Return the verifier called `name`.
 
@@ -73,6 +100,3 @@ def _open(kind: registry.Kind, spec: str, settings: dict[str, Any]) -> Any:  # n
     name, written = registry.parse(spec)
     given = {key: value for key, value in settings.items() if value is not None}
     return registry.find(kind, name, **{**given, **written})
-
-
-__all__ = ["Problem", "dataset", "policy", "sampler", "verifier"]

@@ -74,7 +74,9 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "adaptive-consistency": "vervet.policies.adaptive:AdaptiveConsistency",
         "early-stopping": "vervet.policies.adaptive:EarlyStopping",
     },
-    "formats": {},
+    "formats": {
+        "table": "vervet.transfer.importing:import_table",
+    },
 }
 
 

@@ -89,7 +89,4 @@ class Analysis:
         return "\n\n".join(f"{part.title}\n{part}" for part in self.tables())
 
     def _repr_html_(self) -> str:
-        return "".join(
-            f"<h4>{part.title}</h4>{part._repr_html_()}"
-            for part in self.tables()
-        )
+        return "".join(f"<h4>{part.title}</h4>{part._repr_html_()}" for part in self.tables())

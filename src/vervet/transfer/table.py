@@ -7,12 +7,11 @@ A row needs `problem`; it may have `index` (else rows are counted in order), `mo
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from math import isfinite
 from typing import Any
 
 from vervet.errors import ConfigError
-from vervet.types import Outcome, Problem, Sample, Verdict
+from vervet.types import Outcome, Sample, Verdict
 
 COLUMNS = (
     "problem", "index", "model", "text", "answer", "correct", "score", "verifier", "trial",
@@ -131,17 +130,12 @@ class TableReader:
 
 
 def sampler_id_of(model: str) -> str:
-    """Return the identity of an imported model: its name, marked so that nothing is drawn for it.
+    """Return the identity of an imported model: its name, marked as not drawn by us.
 
     >>> sampler_id_of("gpt-4")
-    'gpt-4-imported-1b1ae7'
+    'gpt-4@imported'
     """
-    return f"{model}-imported-{sha256(model.encode()).hexdigest()[:6]}"
-
-
-def bare_problems(ids: Iterable[str]) -> list[Problem]:
-    """Return problems of which only the name is known."""
-    return [Problem(i, "") for i in ids]
+    return f"{model}@imported"
 
 
 def truth(value: Any) -> bool | None:  # noqa: ANN401 - a cell

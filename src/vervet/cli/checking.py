@@ -1,0 +1,86 @@
+"""`list`, `check`, `doctor`: what there is, whether it can be trusted, what this machine allows."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from vervet.cli.options import JSON, example
+from vervet.cli.printing import say
+from vervet.errors import VervetError
+
+
+@click.command("list", epilog=example("vervet list datasets", "vervet list verifiers --json"))
+@click.argument(
+    "kind", type=click.Choice(["datasets", "models", "verifiers", "policies", "formats"])
+)
+@JSON
+def list_(kind: Any, *, as_json: bool) -> None:  # noqa: ANN401 - one of the choices
+    """List what can be named: datasets, models, verifiers, policies or formats."""
+    from vervet import registry
+
+    rows = [
+        {"name": name, "about": _about(entry), "from": entry.origin}
+        for name, entry in sorted(registry.names(kind).items())
+    ]
+    if as_json:
+        say(rows, as_json=True)
+        return
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        origin = "" if row["from"] == "vervet" else f"  (from {row['from']})"
+        click.echo(f"{row['name']:<{width}}  {row['about']}{origin}")
+
+
+def _about(entry: Any) -> str:  # noqa: ANN401 - a registry entry
+    """Return the first line of what an entry says of itself; a broken plugin says so."""
+    try:
+        found = entry.load()
+    except (ImportError, AttributeError) as broken:
+        return f"broken: {type(broken).__name__}: {broken}"
+    text = getattr(found, "about", "") or getattr(found, "func", found).__doc__ or ""
+    return str(text).strip().partition("\n")[0]
+
+
+@click.command(epilog=example("vervet check embedded --limit 16"))
+@click.argument("dataset_name", metavar="DATASET")
+@click.option("--path", help="Local file or folder of the problem set, in its upstream layout.")
+@click.option("--verifier", help="Instead of the problem set's own verifier.")
+@click.option("--limit", type=click.IntRange(min=1), help="Check the first LIMIT problems.")
+@click.option("--repeats", type=click.IntRange(min=1), default=1, help="Runs, to find flaky ones.")
+@JSON
+def check(
+    dataset_name: str, *, path: str | None, verifier: str | None, limit: int | None,
+    repeats: int, as_json: bool,
+) -> None:  # fmt: skip
+    """Run every reference answer of a problem set through its verifier.
+
+    A problem whose reference its own verifier rejects cannot be trusted: no sample can be told
+    right from wrong on it. Exit code 1 where any is found.
+    """
+    from vervet import doors
+    from vervet.testing import check_references
+
+    problems = doors.dataset(dataset_name, path=path, limit=limit)
+    judge = doors.verifier(verifier or problems.verifier)
+    found = check_references(problems, judge, repeats=repeats)
+    if as_json:
+        say(asdict(found), as_json=True)
+    else:
+        click.echo(found)
+    if found.findings:
+        raise VervetError(f"{len(found.findings):,} of {found.checked:,} references are in doubt")
+
+
+@click.command(epilog=example("vervet doctor"))
+@JSON
+def doctor(*, as_json: bool) -> None:
+    """Say what this machine allows: isolation (by trying to break out), extras, tool chains."""
+    from vervet.verifiers.sandbox.doctor import doctor as examine
+
+    findings = examine()
+    if as_json:
+        say([asdict(finding) for finding in findings], as_json=True)
+        return
+    for finding in findings:
+        click.echo(finding)

@@ -1,0 +1,87 @@
+"""Results on stdout, everything else on stderr."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table as RichTable
+
+if TYPE_CHECKING:
+    from vervet.analysis.result import Analysis
+    from vervet.analysis.table import Table
+
+NUMBER_COLUMNS = ("value", "low", "high")
+
+
+def say(result: Any, *, as_json: bool) -> None:  # noqa: ANN401 - whatever a command returns
+    """Print a result: one JSON document, or lines for people."""
+    if as_json:
+        click.echo(json.dumps(result, default=str, ensure_ascii=False))
+    elif isinstance(result, dict):
+        width = max(map(len, result), default=0)
+        for key, value in result.items():
+            click.echo(f"{key:<{width}}  {_line(value)}")
+    else:
+        click.echo(result)
+
+
+def _line(value: Any) -> str:  # noqa: ANN401 - a field of a result
+    if value is None:
+        return "not known"
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def note(message: str) -> None:
+    """Say something that is not the result."""
+    click.echo(message, err=True)
+
+
+def show(table: "Table") -> None:
+    """Print a table; columns without any value are left out."""
+    columns = [
+        (i, name)
+        for i, name in enumerate(table.columns)
+        if any(cells[i] not in {"–", ""} for cells in table.cells())
+    ]
+    drawn = RichTable(title=table.title, title_justify="left", title_style="bold", box=None)
+    for i, name in columns:
+        number = any(isinstance(row.get(table.columns[i]), (int, float)) for row in table.rows)
+        drawn.add_column(name, justify="right" if number else "left", overflow="fold")
+    for cells in table.cells():
+        drawn.add_row(*(cells[i] for i, _ in columns))
+    Console(width=None if Console().is_terminal else 160).print(drawn)
+
+
+def summary(analysis: "Analysis") -> None:
+    """Print what a reader wants first: coverage beside selection at a few k, and what was lost."""
+    for table in headline(analysis):
+        show(table)
+        click.echo()
+
+
+def headline(analysis: "Analysis") -> list["Table"]:
+    """Return coverage and selection side by side at k = 1, 10, 100, ... and the exclusions."""
+    from vervet.analysis.table import Table
+
+    document = analysis.document
+    rows: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for row in document.coverage:
+        key = (row.model, row.verifier, row.k)
+        rows[key] = {"model": row.model, "verifier": row.verifier, "k": row.k}
+        rows[key]["coverage"] = f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"
+    columns: dict[str, None] = {}
+    for picked in document.selection:
+        name = f"{picked.policy} ({picked.by})" if picked.policy != "majority" else "majority"
+        columns.setdefault(name)
+        key = (picked.model, picked.verifier, picked.k)
+        if key in rows:
+            rows[key][name] = f"{picked.value:.3f} [{picked.low:.3f}, {picked.high:.3f}]"
+    largest = max((k for _, _, k in rows), default=0)
+    kept = [r for (_, _, k), r in rows.items() if k == largest or str(k).strip("0") == "1"]
+    names = ("model", "verifier", "k", "coverage", *columns)
+    level = document.coverage[0].level if document.coverage else 0.95
+    title = f"accuracy with k samples, {level:.0%} intervals over problems"
+    return [Table(title, tuple(kept), names), *([analysis.excluded()] if document.excluded else [])]

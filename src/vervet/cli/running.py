@@ -1,0 +1,182 @@
+"""`demo`, `run`, `sample`, `verify`: what fills the tables."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vervet.cli.options import JSON, RUN, Asked, asking, example
+from vervet.cli.printing import note, say
+from vervet.cli.progress import watching
+from vervet.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vervet.engines import Engine
+    from vervet.problems.problem_set import ProblemSet
+    from vervet.types import Sampler
+
+
+def problems_of(asked: Asked, name: str | None) -> "ProblemSet":
+    """Return the problem set that the command line names."""
+    from vervet import doors
+
+    wanted = name or asked.dataset
+    if not wanted:
+        raise ConfigError(
+            "no problems: name a problem set with --dataset (see: vervet list datasets)."
+        )
+    return doors.dataset(wanted, path=asked.path, limit=asked.limit)
+
+
+def sampler_of(asked: Asked, problems: "ProblemSet") -> "Sampler":
+    """Return the model that the command line names."""
+    from vervet import doors
+
+    return doors.sampler_for(
+        problems,
+        asked.model,
+        base_url=asked.base_url,
+        temperature=asked.temperature,
+        top_p=asked.top_p,
+        max_tokens=asked.max_tokens,
+        stop=(*problems.stop, *asked.stop) if asked.stop else (),
+        seed=asked.seed or None,
+        max_connections=asked.max_connections,
+        **asked.settings,
+    )
+
+
+def engine_of(asked: Asked) -> "Engine":
+    """Return where the work is done."""
+    if asked.engine == "ray":
+        from vervet.engines.ray import Ray
+
+        return Ray()
+    from vervet.engines import Local
+
+    return Local()
+
+
+@click.command(
+    epilog=example(
+        "vervet sample runs/words --dataset embedded --limit 8 -m marmoset -n 4",
+        "vervet sample runs/words --dataset embedded --limit 8 -m marmoset -n 8 --dry-run",
+    )
+)
+@RUN
+@asking
+@JSON
+def sample(run_url: str, *, asked: Asked, as_json: bool) -> None:
+    """Draw what is missing of N samples of every problem."""
+    from vervet import sampling, store
+
+    problems = problems_of(asked, None)
+    sampler = sampler_of(asked, problems)
+    if asked.dry_run:
+        say(dry_run(problems, sampler, asked.samples), as_json=as_json)
+        return
+    run = store.open_run(run_url, seed=asked.seed)
+    with watching() as watch:
+        drawn = sampling.sample(
+            run, problems, sampler, n=asked.samples, engine=engine_of(asked), watch=watch
+        )
+    say(asdict(drawn) if as_json else str(drawn), as_json=as_json)
+
+
+def dry_run(problems: "ProblemSet", sampler: "Sampler", samples: int) -> dict[str, Any]:
+    """Return what would be drawn and what it would cost; unknown prices stay unknown."""
+    from vervet.models.prices import estimate
+
+    prompts = [problem.prompt for problem in problems]
+    return estimate(prompts, sampler.describe(), samples)
+
+
+@click.command(epilog=example("vervet verify runs/words --verifier gsm8k-answer"))
+@RUN
+@click.option("--verifier", required=True, help="A verifier by name (see: vervet list verifiers).")
+@click.option("--trials", type=click.IntRange(min=1), default=1, help="Judgements of each sample.")
+@click.option("--isolation", help="How candidates are isolated (see: vervet doctor).")
+@JSON
+def verify(
+    run_url: str, *, verifier: str, trials: int, isolation: str | None, as_json: bool
+) -> None:
+    """Judge every sample that is not judged yet, and those whose judging failed."""
+    from vervet import doors, store, verification
+
+    run = store.open_run(run_url, create=False)
+    judge = doors.verifier(verifier, isolation=isolation)
+    with watching() as watch:
+        judged = verification.verify(run, judge, trials=trials, watch=watch)
+    say(asdict(judged) if as_json else str(judged), as_json=as_json)
+
+
+@click.command(epilog=example("vervet run embedded runs/words --limit 8 -m marmoset -n 8"))
+@click.argument("dataset_name", metavar="DATASET")
+@RUN
+@asking
+@click.option("--verifier", help="Instead of the problem set's own verifier.")
+@click.option("-o", "--output", help="Where the report goes; by default report.html in the run.")
+@JSON
+def run(
+    dataset_name: str,
+    run_url: str,
+    *,
+    asked: Asked,
+    verifier: str | None,
+    output: str | None,
+    as_json: bool,
+) -> None:
+    """Sample, verify, analyze and report in one go, streaming."""
+    from vervet import doors, sampling, store, verification
+    from vervet.analysis import analyze
+    from vervet.cli.printing import summary
+    from vervet.reporting import write_report
+
+    problems = problems_of(asked, dataset_name)
+    sampler = sampler_of(asked, problems)
+    if asked.dry_run:
+        say(dry_run(problems, sampler, asked.samples), as_json=as_json)
+        return
+    opened = store.open_run(run_url, seed=asked.seed)
+    judge = doors.verifier(verifier or problems.verifier)
+    with watching() as watch:
+        judging = verification.Judging(opened, judge, watch=watch)
+        drawn = sampling.sample(
+            opened, problems, sampler, n=asked.samples, then=(judging,),
+            engine=engine_of(asked), watch=watch,
+        )  # fmt: skip
+    note(str(drawn))
+    note(str(drawn.then[0]))
+    analysis = analyze(opened)
+    path = Path(output or report_path(run_url))
+    write_report(opened, analysis, path)
+    if as_json:
+        say(analysis.document.to_json(), as_json=True)
+    else:
+        summary(analysis)
+    note(f"report: {path}")
+
+
+def report_path(run_url: str) -> str:
+    """Return where the report of a run goes when nobody says: in the run, or here."""
+    return "report.html" if "://" in run_url else str(Path(run_url) / "report.html")
+
+
+@click.command(epilog=example("vervet demo runs/demo -n 20"))
+@click.argument("run_url", metavar="[RUN]", default="runs/demo")
+@click.option("-n", "--samples", type=click.IntRange(min=1), help="Samples per problem.")
+@JSON
+def demo(run_url: str, *, samples: int | None, as_json: bool) -> None:
+    """Run the whole loop on embedded parts: a small model, its problems, a report."""
+    from vervet.demo import demonstrate
+
+    with watching() as watch:
+        analysis, path = demonstrate(run_url, report_path(run_url), samples=samples, watch=watch)
+    if as_json:
+        say(analysis.document.to_json(), as_json=True)
+        return
+    from vervet.cli.printing import summary
+
+    summary(analysis)
+    note(f"report: {path}")
