@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "vervet.cli.running:run",
     "sample": "vervet.cli.running:sample",
     "verify": "vervet.cli.running:verify",
+    "select": "vervet.cli.running:select",
     "analyze": "vervet.cli.reading:analyze",
     "report": "vervet.cli.reading:report",
     "view": "vervet.cli.reading:view",

@@ -180,3 +180,19 @@ def demo(run_url: str, *, samples: int | None, as_json: bool) -> None:
 
     summary(analysis)
     note(f"report: {path}")
+
+
+@click.command(
+    epilog=example("vervet select runs/words --policy majority:n=8,verifier=gsm8k-answer")
+)
+@RUN
+@click.option("--policy", required=True, help="A policy by name (see: vervet list policies).")
+@click.option("--seed", type=int, help="Take samples in a random order; by default by index.")
+@JSON
+def select(run_url: str, *, policy: str, seed: int | None, as_json: bool) -> None:
+    """Replay a policy on a run and record what it selects, or where it abstains."""
+    from vervet import doors, selection, store
+
+    run = store.open_run(run_url, create=False)
+    selected = selection.select(run, doors.policy(policy), seed=seed)
+    say(asdict(selected) if as_json else str(selected), as_json=as_json)

@@ -1,0 +1,111 @@
+"""Selection: run a policy over a recorded run, and record what it would have returned."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vervet.errors import ConfigError
+from vervet.policies.flow import Policy, Recorded, name_of, replay
+from vervet.store import Run
+from vervet.types import Problem, Sample, Selection, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What one call of `select` did."""
+
+    policy_id: str
+    problems: int
+    returned: int
+    abstained: int
+    samples_paid: int
+    verifications_paid: int
+    tokens_paid: int
+    reasons: Mapping[str, int]
+    """Why the policy abstained: reason to number of problems."""
+
+    def __str__(self) -> str:
+        first = (
+            f"{self.policy_id}: returned {self.returned:,} of {self.problems:,}, abstained on "
+            f"{self.abstained:,}; paid {self.samples_paid:,} samples, "
+            f"{self.verifications_paid:,} verifications, {self.tokens_paid:,} tokens"
+        )
+        return "\n".join([first, *(f"  {n:,} × {reason}" for reason, n in self.reasons.items())])
+
+
+def select(run: Run, policy: Policy, *, seed: int | None = None) -> Selected:
+    """Replay `policy` on every problem and record its selections.
+
+    Samples are taken in the order of their index, or in a random order of `seed`; the policy sees
+    nothing it has not paid for.
+
+    Raises:
+        NotRecorded: the policy asks for samples or verdicts that the run does not have.
+        ConfigError: a verifier's name means several verifiers of the run.
+    """
+    rng = None if seed is None else np.random.default_rng(seed)
+    rows = [
+        replay(policy, problem, recorded, _orders(recorded, rng))[0]
+        for problem, recorded in recorded_problems(run)
+    ]
+    run.append(rows)
+    return _summary(name_of(policy), rows)
+
+
+def recorded_problems(run: Run) -> Iterator[tuple[Problem, Recorded]]:
+    """Yield each problem with everything recorded about it, by model and verifier names."""
+    names = _verifier_names(run)
+    models = {i: str(s.get("model", i)) for i, s in run.descriptions("samplers").items()}
+    for problem in run.problems():
+        where = {"problem_id": problem.id}
+        samples: dict[str, list[Sample]] = {}
+        for batch in run.read(Sample, where):
+            for sample in batch:
+                samples.setdefault(models.get(sample.sampler_id, sample.sampler_id), []).append(
+                    sample
+                )
+        verdicts: dict[tuple[str, int, str], list[Verdict]] = {}
+        for found in run.read(Verdict, where):
+            for verdict in found:
+                for name in names[verdict.verifier_id]:
+                    verdicts.setdefault((verdict.sampler_id, verdict.index, name), []).append(
+                        verdict
+                    )
+        ordered = {m: sorted(s, key=lambda row: row.index) for m, s in sorted(samples.items())}
+        for told in verdicts.values():
+            told.sort(key=lambda row: row.trial)
+        if ordered:
+            yield problem, Recorded(ordered, verdicts)
+
+
+def _verifier_names(run: Run) -> dict[str, tuple[str, ...]]:
+    """Return what each verifier may be called: its id, and its name where only one has it."""
+    found = run.scan(Verdict, ("verifier_id",))
+    ids = [found.categories["verifier_id"][code] for code in np.unique(found["verifier_id"])]
+    uses = Counter(i.partition("@")[0] for i in ids)
+    return {i: (i, n) if uses[n := i.partition("@")[0]] == 1 and n != i else (i,) for i in ids}
+
+
+def _orders(recorded: Recorded, rng: np.random.Generator | None) -> dict[str, Sequence[int]]:
+    return {
+        model: range(len(rows)) if rng is None else rng.permutation(len(rows)).tolist()
+        for model, rows in recorded.samples.items()
+    }
+
+
+def _summary(policy_id: str, rows: Sequence[Selection]) -> Selected:
+    if not rows:
+        raise ConfigError("the run has no samples to select from. Run `vervet sample` first.")
+    abstained = Counter(row.reason for row in rows if row.index is None)
+    return Selected(
+        policy_id,
+        len(rows),
+        len(rows) - abstained.total(),
+        abstained.total(),
+        sum(row.samples_paid for row in rows),
+        sum(row.verifications_paid for row in rows),
+        sum(row.tokens_paid for row in rows),
+        dict(abstained.most_common()),
+    )
