@@ -1,0 +1,1 @@
+"""What sampling and vetting cost: FLOPs, memory traffic, dollars, seconds. Formulas only."""
