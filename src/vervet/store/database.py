@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from vervet.errors import StoreError
 from vervet.store.schema import Column, Table, to_columns
 
 MEMORY = "1GB"
@@ -50,6 +51,8 @@ class Database:
         cursor = self._connection.cursor()
         try:
             yield cursor
+        except duckdb.OutOfMemoryException as error:
+            raise StoreError(f"out of memory (DuckDB may use {MEMORY}): {error}") from error
         except duckdb.Error as error:
             raise ReadError(str(error).splitlines()[0]) from error
         finally:
@@ -68,14 +71,15 @@ class Database:
         """Write the union of `paths` to a new file: samples by key, problems as they came."""
         key = ", ".join(f'"{name}"' for name in table.key)
         names = ", ".join(f'"{name}"' for name in table.names)
-        way = "DESC" if table.keeps == "last" else "ASC"
-        error_last = "outcome = 'error', " if "outcome" in table.names else ""
-        best = f"{error_last}filename {way}, file_row_number {way}"
         order = key if "index" in table.key else "filename, file_row_number"
+        source = _read(POSITION, paths)
         with self._cursor() as cursor:
+            repeated = cursor.execute(
+                f"SELECT 1 FROM {source} GROUP BY {key} HAVING count(*) > 1 LIMIT 1"  # noqa: S608
+            ).fetchone()
+            best = f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {_best(table)}) = 1"
             cursor.execute(
-                f"COPY (SELECT {names} FROM {_read(POSITION, paths)} QUALIFY row_number() "  # noqa: S608
-                f"OVER (PARTITION BY {key} ORDER BY {best}) = 1 ORDER BY {order}) "
+                f"COPY (SELECT {names} FROM {source}{best if repeated else ''} ORDER BY {order}) "  # noqa: S608
                 f"TO {_quoted(goal)} ({PARQUET})"
             )
 
@@ -128,6 +132,13 @@ FILE = Column("filename", "VARCHAR", "which shard", coded=True)
 ROW = Column("file_row_number", "BIGINT", "which row of it")
 POSITION = (FILE, ROW)
 """Asked for as columns, these say where a row stands: shards in order of name."""
+
+
+def _best(table: Table) -> str:
+    """Return the order in which rows of one key are preferred."""
+    way = "DESC" if table.keeps == "last" else "ASC"
+    error_last = "outcome = 'error', " if "outcome" in table.names else ""
+    return f"{error_last}filename {way}, file_row_number {way}"
 
 
 def _read(wanted: Sequence[Column], paths: Sequence[Path]) -> str:

@@ -24,6 +24,10 @@ from vervet.errors import StoreError
 LEFTOVER_SECONDS = 3600.0
 """A temporary file this old belongs to a writer that died."""
 
+SETTLED_SECONDS = 0.05
+"""File systems stamp changes this finely, or finer."""
+LISTED_SECONDS = 5.0
+
 
 class Place(Protocol):
     """A folder of files that appear whole."""
@@ -34,6 +38,10 @@ class Place(Protocol):
 
     def names(self, folder: str, /) -> list[str]:
         """Return the names in `folder`, sorted; none where it does not exist."""
+        ...
+
+    def stamp(self, folder: str, /) -> float | None:
+        """Return a number that stays the same while `folder` does; None where not known."""
         ...
 
     def publish(self, ready: Path, name: str, /, *, new: bool = False) -> None:
@@ -74,6 +82,14 @@ class LocalFolder:
             return sorted(os.listdir(self.root / folder))  # noqa: PTH208 - 3 times as fast
         except FileNotFoundError:
             return []
+
+    def stamp(self, folder: str, /) -> float | None:
+        """Return when `folder` changed; None just after, when it may again in the same tick."""
+        try:
+            changed = (self.root / folder).stat().st_mtime
+        except FileNotFoundError:
+            return None
+        return changed if time.time() - changed > SETTLED_SECONDS else None
 
     def publish(self, ready: Path, name: str, /, *, new: bool = False) -> None:
         """Sync, rename, and sync the folder."""
@@ -137,6 +153,11 @@ class RemoteFolder:
         except FileNotFoundError:
             return []
         return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
+
+    def stamp(self, folder: str, /) -> float | None:
+        """Return a number that changes every few seconds: listing a bucket takes time."""
+        del folder
+        return time.time() // LISTED_SECONDS
 
     def publish(self, ready: Path, name: str, /, *, new: bool = False) -> None:
         """Put the file with one request, and keep it as the local copy."""

@@ -1,8 +1,7 @@
 """One run: four tables of shards, some settings, a log."""
 
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from vervet.errors import ConfigError, StoreError
 from vervet.store import notes
+from vervet.store.claims import Claims
 from vervet.store.columns import (
     DECIDING,
     Columns,
@@ -23,31 +23,18 @@ from vervet.store.columns import (
     passes,
     winners,
 )
-from vervet.store.database import POSITION, Database, ReadError, Where
-from vervet.store.places import (
-    LocalFolder,
-    Place,
-    place_at,
-    refusal,
-    rows_in,
-    shard_name,
-    writing,
-)
-from vervet.store.schema import FORMAT, PROBLEMS, Table, content_hash, table_of, to_row
+from vervet.store.database import POSITION, Database, Where
+from vervet.store.places import LocalFolder, Place, place_at, rows_in
+from vervet.store.schema import FORMAT, PROBLEMS, TABLES, Table, content_hash, table_of, to_row
+from vervet.store.shards import News, Shards
 from vervet.types import Problem
 
 Row = TypeVar("Row")
-Result = TypeVar("Result")
 
 GROUP_ROWS = 1_000_000
 """Rows whose columns are fetched at once."""
 SHARD_ROWS = 100_000
 """Rows of the largest shard that `append` writes."""
-SMALL_ROWS = 100_000
-MERGED_ROWS = 200_000
-MANY_SHARDS = 128
-TRIES = 20
-_logger = logging.getLogger("vervet")
 
 
 class Run:
@@ -60,7 +47,8 @@ class Run:
         self.seed = seed
         self.place = place
         self._database = Database()
-        self._unreadable: set[str] = set()
+        self._tables = {table.row: Shards(place, self._database, table) for table in TABLES}
+        self._claims: Claims | None = None
 
     @property
     def url(self) -> str:
@@ -85,12 +73,20 @@ class Run:
         if table is PROBLEMS:
             rows = self._new_problems([row for row in rows if isinstance(row, Problem)])
         for start in range(0, len(rows), SHARD_ROWS):
-            self._write(table, rows[start : start + SHARD_ROWS])
+            self._tables[table.row].write(rows[start : start + SHARD_ROWS])
 
-    def scan(self, kind: type, columns: Sequence[str], where: Where | None = None) -> Columns:
+    def scan(
+        self,
+        kind: type,
+        columns: Sequence[str],
+        where: Where | None = None,
+        *,
+        shards: Sequence[str] | None = None,
+    ) -> Columns:
         """Return columns of a table as arrays, one value for each key, reading nothing else.
 
-        `where` maps a column to the value, or the list of values, it must have.
+        `where` maps a column to the value, or the list of values, it must have. With `shards`,
+        only those are read (all, where one of them is gone).
         """
         table = table_of(kind)
         before, after = _split(table, where)
@@ -107,13 +103,13 @@ class Run:
             keys = packed(found, table.key)
             return found.keep(winners(found, keys, last=table.keeps == "last"))
 
-        found = self._reading(table, fetch)
+        found = self._tables[kind].reading(fetch, shards)
         if after:
             found = found.keep(matching(found, after))
         return found.only(columns)
 
     def keys(
-        self, kind: type, where: Where | None = None
+        self, kind: type, where: Where | None = None, *, shards: Sequence[str] | None = None
     ) -> dict[tuple[Any, ...], NDArray[np.int32]]:
         """Return the recorded keys: the rest of the key, in order, to its sorted indices.
 
@@ -122,7 +118,7 @@ class Run:
         """
         table = table_of(kind)
         rest = [name for name in table.key if name != "index"]
-        return dict(grouped(self.scan(kind, table.key, where), rest, "index"))
+        return dict(grouped(self.scan(kind, table.key, where, shards=shards), rest, "index"))
 
     def read(self, kind: type[Row], where: Where | None = None) -> Iterator[list[Row]]:
         """Yield the rows themselves, some thousands at a time, one for each key."""
@@ -139,26 +135,27 @@ class Run:
 
         Dying half way does no harm: old and new shards say the same, and a row is its key.
         """
-        table = table_of(kind)
-        fewer = 0
-        for names in self._mergeable(table):
-            merged = shard_name(sum(map(rows_in, names)), after=names[0])
-            files = [f"{table.name}/{name}" for name in names]
-            try:
-                with writing(self.place, f"{table.name}/{merged}", "merged shards") as ready:
-                    self._database.merge(table, self.place.fetch(files), ready)
-            except (ReadError, FileNotFoundError) as error:
-                self._explain(table, names, error)
-            else:
-                self.place.remove(files)
-                fewer += len(names) - 1
-        return fewer
+        return self._tables[table_of(kind).row].compact()
 
     def tidy(self, kind: type) -> None:
         """Compact a table once it has many small shards."""
-        small = [name for name in self.shards(kind) if rows_in(name) < SMALL_ROWS]
-        if len(small) >= MANY_SHARDS:
-            self.compact(kind)
+        self._tables[kind].tidy()
+
+    def news(self, kind: type) -> News:
+        """Return what notices shards that other processes write from now on."""
+        return News(self.place, self._tables[kind])
+
+    def claim(self, scope: str, indices: range) -> bool:
+        """Claim indices of a scope for this process; False where another process holds some."""
+        if self._claims is None:
+            folder = self.place.root if isinstance(self.place, LocalFolder) else None
+            self._claims = Claims(folder / "claims.lock" if folder else None)
+        return self._claims.take(scope, indices)
+
+    def release(self, scope: str, indices: range) -> None:
+        """Give a claim back."""
+        if self._claims is not None:
+            self._claims.release(scope, indices)
 
     def problems(self) -> list[Problem]:
         """Return the problems, in the order in which they came."""
@@ -166,32 +163,7 @@ class Run:
 
     def shards(self, kind: type) -> list[str]:
         """Return the names of the shards of a table, in order."""
-        table = table_of(kind)
-        names = self.place.names(table.name)
-        return [n for n in names if n.endswith(".parquet") and n not in self._unreadable]
-
-    def _mergeable(self, table: Table) -> list[list[str]]:
-        """Return runs of neighbouring small shards that fit one merge."""
-        runs: list[list[str]] = [[]]
-        rows = 0
-        for name in self.shards(table.row):
-            more = rows_in(name)
-            if more >= SMALL_ROWS or rows + more > MERGED_ROWS:
-                runs.append([])
-                rows = 0
-            if more < SMALL_ROWS:
-                runs[-1].append(name)
-                rows += more
-        return [names for names in runs if len(names) > 1]
-
-    def _write(self, table: Table, rows: Sequence[object]) -> None:
-        name = f"{table.name}/{shard_name(len(rows))}"
-        what = f"{len(rows):,} {table.name}"
-        with writing(self.place, name, what) as ready:
-            try:
-                self._database.write(table, rows, ready)
-            except ReadError as error:
-                raise refusal(self.place, what, error) from error
+        return self._tables[table_of(kind).row].names()
 
     def _new_problems(self, problems: Sequence[Problem]) -> list[Problem]:
         """Return those not yet recorded; the recorded ones must be the same."""
@@ -215,74 +187,14 @@ class Run:
     def _unique(self, table: Table, where: Where) -> Iterator[list[tuple[Any, ...]]]:
         """Yield stored rows, one for each key."""
         if table.keeps == "last":
-            rows = (cells for batch in self._stream(table, where) for cells in batch)
+            rows = (cells for batch in self._tables[table.row].stream(where) for cells in batch)
             at = [table.names.index(name) for name in table.key]
             yield list({tuple(cells[i] for i in at): cells for cells in rows}.values())
             return
         seen = Seen(table)
         for condition in passes(table, where):
-            for batch in self._stream(table, condition):
+            for batch in self._tables[table.row].stream(condition):
                 yield [cells for cells in batch if seen.is_new(cells)]
-
-    def _stream(self, table: Table, where: Where | None) -> Iterator[list[tuple[Any, ...]]]:
-        """Yield stored rows in order of shards; after a compaction, some may come twice."""
-        done: set[str] = set()
-        for _ in range(TRIES):
-            names = [name for name in self.shards(table.row) if name not in done]
-            try:
-                for name in names:
-                    (path,) = self.place.fetch([f"{table.name}/{name}"])
-                    yield from self._database.stream(table, path, where)
-                    done.add(name)
-            except (ReadError, FileNotFoundError) as error:
-                self._explain(table, names, error)
-            else:
-                return
-        raise StoreError(f"cannot read {table.name} of {self.url}: its shards keep changing")
-
-    def _reading(self, table: Table, act: Callable[[list[Path]], Result]) -> Result:
-        """Do `act` on all shards; again when a compaction took some away, or some were torn."""
-        for _ in range(TRIES):
-            names = self.shards(table.row)
-            try:
-                return act(self.place.fetch([f"{table.name}/{name}" for name in names]))
-            except (ReadError, FileNotFoundError) as error:
-                self._explain(table, names, error)
-        raise StoreError(f"cannot read {table.name} of {self.url}: its shards keep changing")
-
-    def _explain(self, table: Table, names: Sequence[str], error: Exception) -> None:
-        """Set torn shards aside; raise StoreError unless it is worth to read again."""
-        present = set(self.shards(table.row))
-        gone = [name for name in names if name not in present]
-        torn = [name for name in names if name in present and self._is_torn(table, name)]
-        for name in torn:
-            self._set_aside(f"{table.name}/{name}")
-        if not gone and not torn:
-            raise StoreError(f"cannot read {table.name} of {self.url}: {error}") from error
-
-    def _is_torn(self, table: Table, name: str) -> bool:
-        try:
-            self._database.check(*self.place.fetch([f"{table.name}/{name}"]))
-        except ReadError:
-            return True
-        except FileNotFoundError:
-            return False
-        return False
-
-    def _set_aside(self, name: str) -> None:
-        self._unreadable.add(name.rsplit("/", 1)[-1])
-        try:
-            self.place.set_aside(name)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            _logger.warning("%s/%s is torn and was left out (%s)", self.url, name, error)
-            return
-        _logger.warning(
-            "%s/%s is torn: set aside as %s.torn; its rows are drawn or judged again",
-            self.url, name, name,
-        )  # fmt: skip
-        self.log([{"event": "torn", "shard": name}])
 
     # Settings and log
 

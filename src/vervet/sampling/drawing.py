@@ -1,4 +1,4 @@
-"""Fill the samples of a run: wanted keys minus recorded keys, drawn and stored as they come."""
+"""One call of `sample`: draw, store, and pass on, all at once."""
 
 import asyncio
 from collections import Counter
@@ -6,8 +6,6 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Awaitable,
-    Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
@@ -15,18 +13,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vervet.engines import Channel, Engine, Local, Meter, bridge, fill
-from vervet.errors import ConfigError, ModelError, VervetError, boundary
+from vervet.engines import Channel, Engine, Meter, fill
+from vervet.errors import ModelError, VervetError, boundary
+from vervet.sampling.requests import Request, Requests
 from vervet.store import Run
-from vervet.types import Problem, Sample, Sampler, Watcher, silent
+from vervet.types import Problem, Sample, Sampler, Watcher
 
-REQUEST_SAMPLES = 32
-"""Samples asked for at once, of a sampler that has no `batch` of its own."""
 PATIENCE = 2
 """Rounds of nothing but failures, one request per lane each, after which sampling stops."""
+MOST_REASONS = 20
 NOT_TRIED = "not tried: every request had failed for some time"
 
 
@@ -39,6 +34,8 @@ class Drawn:
     present: int
     """Of those wanted, recorded before."""
     drawn: int
+    elsewhere: int
+    """Drawn meanwhile by another process that fills the same run."""
     missing: int
     reasons: Mapping[str, int] = field(default_factory=dict)
     """Why samples are missing: reason to number of samples."""
@@ -52,7 +49,9 @@ class Drawn:
     """What each stage of `then` returned."""
 
     def __str__(self) -> str:
-        lines = [f"drew {self.drawn:,} of {self.wanted:,} samples ({self.present:,} were there)"]
+        others = f", {self.elsewhere:,} by another process" if self.elsewhere else ""
+        there = f"{self.present:,} were there{others}"
+        lines = [f"drew {self.drawn:,} of {self.wanted:,} samples ({there})"]
         if self.missing:
             lines.append(f"missing {self.missing:,}; the same command tries them again:")
             lines += [f"  {count:,} × {reason}" for reason, count in self.reasons.items()]
@@ -71,39 +70,6 @@ class Stage(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Some samples of one problem, asked for at once."""
-
-    problem: Problem
-    indices: tuple[int, ...]
-
-
-def sample(
-    run: Run,
-    problems: Iterable[Problem],
-    sampler: Sampler,
-    *,
-    n: int,
-    then: Sequence[Stage] = (),
-    engine: Engine | None = None,
-    watch: Watcher = silent,
-) -> Drawn:
-    """Draw what is missing of samples 0…n−1 of every problem, and store it as it comes.
-
-    Samples go to the stages of `then` as soon as they are durable. An interrupt keeps everything
-    that finished; the same call draws the rest. Two processes may fill one run.
-
-    Raises:
-        ConfigError: n < 1, or a problem is recorded with other content; nothing was drawn.
-        StoreError: a batch could not be stored; all before it is.
-    """
-    if n < 1:
-        raise ConfigError(f"n = {n} samples of each problem cannot be drawn; it must be at least 1")
-    drawing = Drawing(run, list(problems), sampler, n, watch)
-    return bridge.run(drawing.draw(engine or Local(), then))
-
-
 class Drawing:
     """One call of `sample`: what is wanted, and the accounts of what came."""
 
@@ -115,22 +81,12 @@ class Drawing:
         run.append(problems)
         run.describe("samplers", sampler.id, sampler.describe())
         self.problems = {problem.id: problem for problem in problems}
-        recorded = {
-            problem_id: indices
-            for (problem_id, _), indices in run.keys(Sample, {"sampler_id": sampler.id}).items()
-        }
-        everything = np.arange(n, dtype=np.int32)
-        self.wanted = {
-            name: np.setdiff1d(everything, recorded[name], assume_unique=True)
-            if name in recorded
-            else everything
-            for name in self.problems
-        }
+        self.requests = Requests(run, self.problems, sampler, n)
         self.total = n * len(self.problems)
-        self.missing = sum(map(len, self.wanted.values()))
+        self.missing = self.requests.missing
         self.meter = Meter("sample", watch, total=self.total, done=self.total - self.missing)
         self.reasons: Counter[str] = Counter()
-        self.prompt_tokens = self.completion_tokens = 0
+        self.drawn = self.prompt_tokens = self.completion_tokens = 0
         self.dollars: float | None = 0.0
         self.events: list[dict[str, Any]] = []
         self.failures_in_row = 0
@@ -138,7 +94,7 @@ class Drawing:
 
     async def draw(self, engine: Engine, then: Sequence[Stage]) -> Drawn:
         """Draw, store, and feed the stages, all at once."""
-        present = self.meter.done
+        present = self.total - self.missing
         for stage in then:
             await asyncio.to_thread(stage.prepare, self.missing)
         self.channels = [Channel(engine.batch_rows) for _ in then]
@@ -154,34 +110,38 @@ class Drawing:
         finally:
             self.run.log(self.events)
             await _close(self.sampler)
-        drawn = self.meter.done - present
-        missing = self.missing - drawn
+        elsewhere = self.requests.elsewhere
+        missing = self.missing - self.drawn - elsewhere
         unasked = missing - self.reasons.total()
         if unasked > 0:
             self.reasons[NOT_TRIED] += unasked
         return Drawn(
-            self.sampler.id, self.total, present, drawn, missing, dict(self.reasons.most_common()),
-            self.prompt_tokens, self.completion_tokens, self.dollars if drawn else None,
+            self.sampler.id, self.total, present, self.drawn, elsewhere, missing,
+            dict(self.reasons.most_common(MOST_REASONS)),
+            self.prompt_tokens, self.completion_tokens, self.dollars if self.drawn else None,
             self.meter.seconds, tuple(task.result() for task in tasks),
         )  # fmt: skip
 
     async def _fill(self, engine: Engine) -> None:
         lanes = getattr(self.sampler, "concurrency", None) or engine.concurrency
-        size = getattr(self.sampler, "batch", None) or REQUEST_SAMPLES
-        requests = requests_for(self.problems, self.wanted, size)
 
         async def take() -> Request | None:
-            return next(requests, None) if self.failures_in_row < PATIENCE * lanes else None
+            return await self.requests.take() if self.failures_in_row < PATIENCE * lanes else None
 
         worker = Worker(self.sampler)
-        await fill(take, worker, self._keep, self._ended, engine=engine, concurrency=lanes)
+        try:
+            await fill(take, worker, self._keep, self._ended, engine=engine, concurrency=lanes)
+        finally:
+            self.requests.release_all()
         for channel in self.channels:
             await channel.finish()
         self.meter.tell()
 
     async def _keep(self, samples: list[Sample]) -> None:
         """Store samples, count them, and pass them on."""
+        stored = self.requests.turn()
         await asyncio.to_thread(self._store, samples)
+        self.requests.release(stored)
         tokens, dollars = 0, 0.0
         for row in samples:
             tokens += row.completion_tokens or 0
@@ -193,7 +153,9 @@ class Drawing:
                 self.dollars += row.cost
         self.completion_tokens += tokens
         charged = None if self.dollars is None else dollars
-        self.meter.add(len(samples), tokens=tokens, dollars=charged)
+        self.drawn += len(samples)
+        done = self.total - self.missing + self.drawn + self.requests.elsewhere
+        self.meter.add(done - self.meter.done, tokens=tokens, dollars=charged)
         for channel in self.channels:
             await channel.put(samples)
 
@@ -202,12 +164,13 @@ class Drawing:
         self.run.tidy(Sample)
 
     def _ended(self, request: Request, error: VervetError | None) -> None:
+        self.requests.ended(request)
         asked = len(request.indices)
         missing = error.missing if isinstance(error, IncompleteError) else asked
         self.failures_in_row = self.failures_in_row + 1 if error and missing == asked else 0
         if error is None:
             return
-        self.reasons[str(error)] += missing
+        self.reasons[_cause(error)] += missing
         self.meter.add(failed=missing)
         self.events.append(
             {
@@ -254,21 +217,6 @@ class Worker:
             raise IncompleteError(reason, len(left))
 
 
-def requests_for(
-    problems: Mapping[str, Problem], wanted: Mapping[str, NDArray[np.int32]], size: int
-) -> Iterator[Request]:
-    """Yield requests of at most `size` samples, one for each problem in turn.
-
-    So an interrupted run has about equally many samples of every problem.
-    """
-    longest = max(map(len, wanted.values()), default=0)
-    for start in range(0, longest, size):
-        for name, indices in wanted.items():
-            if start < len(indices):
-                chunk = indices[start : start + size].tolist()
-                yield Request(problems[name], tuple(chunk))
-
-
 async def _staged(stage: Stage, channel: Channel[Sample]) -> Any:  # noqa: ANN401 - the stage says
     try:
         return await stage.run(channel)
@@ -289,3 +237,8 @@ async def _close(part: object) -> None:
     close = getattr(part, "aclose", None)
     if close is not None:
         await close()
+
+
+def _cause(error: VervetError) -> str:
+    """Return the part of a message that many failures share: without counts and problem."""
+    return str(error).rpartition(" are missing: ")[2]

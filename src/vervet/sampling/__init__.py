@@ -1,0 +1,36 @@
+"""Fill the samples of a run: wanted keys minus recorded keys, drawn and stored as they come."""
+
+from collections.abc import Iterable, Sequence
+
+from vervet.engines import Engine, Local, bridge
+from vervet.errors import ConfigError
+from vervet.sampling.drawing import Drawing, Drawn, Stage
+from vervet.store import Run
+from vervet.types import Problem, Sampler, Watcher, silent
+
+__all__ = ["Drawn", "Stage", "sample"]
+
+
+def sample(
+    run: Run,
+    problems: Iterable[Problem],
+    sampler: Sampler,
+    *,
+    n: int,
+    then: Sequence[Stage] = (),
+    engine: Engine | None = None,
+    watch: Watcher = silent,
+) -> Drawn:
+    """Draw what is missing of samples 0…n−1 of every problem, and store it as it comes.
+
+    Samples go to the stages of `then` as soon as they are durable. An interrupt keeps everything
+    that finished; the same call draws the rest. Two processes may fill one run.
+
+    Raises:
+        ConfigError: n < 1, or a problem is recorded with other content; nothing was drawn.
+        StoreError: a batch could not be stored; all before it is.
+    """
+    if n < 1:
+        raise ConfigError(f"n = {n} samples of each problem cannot be drawn; it must be at least 1")
+    drawing = Drawing(run, list(problems), sampler, n, watch)
+    return bridge.run(drawing.draw(engine or Local(), then))
