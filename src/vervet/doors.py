@@ -1,6 +1,7 @@
 """Four doors: each turns a name into an object. Everything else takes objects only."""
 
 from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vervet import registry
@@ -8,8 +9,12 @@ from vervet.errors import ConfigError, boundary
 from vervet.types import Sampler, Verifier
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vervet.analysis import Analysis
     from vervet.policies.flow import Policy
     from vervet.problems.problem_set import ProblemSet
+    from vervet.store import Run
 
 
 def dataset(name: str, **settings: Any) -> "ProblemSet":  # noqa: ANN401 - each set has its own
@@ -94,6 +99,23 @@ def policy(name: str, **settings: Any) -> "Policy":  # noqa: ANN401 - each polic
     """
     found: Policy = _open("policies", name, settings)
     return found
+
+
+def report(
+    run: "Run | Sequence[Run]", path: str | Path, *, analysis: "Analysis | None" = None
+) -> Path:
+    """Write the report of one run or several as one HTML file that works offline.
+
+    Raises:
+        ConfigError: nothing is judged yet.
+    """
+    from vervet.analysis import analyze  # noqa: PLC0415 - names are opened without it
+    from vervet.reporting import write_report  # noqa: PLC0415 - names are opened without it
+    from vervet.store import Run  # noqa: PLC0415 - names are opened without it
+
+    runs = [run] if isinstance(run, Run) else list(run)
+    write_report(runs, analysis or analyze(runs), Path(path))
+    return Path(path)
 
 
 def _open(kind: registry.Kind, spec: str, settings: dict[str, Any]) -> Any:  # noqa: ANN401
