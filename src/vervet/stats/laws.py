@@ -13,6 +13,8 @@ from vervet.stats.arrays import Bools, Floats, Ints
 
 TAIL = 9.5
 """Half width of a support in standard deviations: what lies beyond is below 1e-20."""
+NEGLIGIBLE = 1e-17
+"""A contribution to a probability below this is left out."""
 MARGIN = 25
 """Added to the half width, for skewed laws of small mean."""
 
@@ -92,6 +94,18 @@ def hypergeometric(total: int, marked: int, drawn: int) -> Floats:
     fall = down * (total - marked - drawn + down) / ((marked - down + 1.0) * (drawn - down + 1))
     pmf = np.concatenate([np.cumprod(fall)[::-1], [1.0], np.cumprod(rise)])
     return np.asarray(pmf / pmf.sum())
+
+
+def sum_law(law: Laws, k: int) -> tuple[float, int]:
+    """Return P(X = k) of the first law, and how many values around k are not negligible.
+
+    A Fourier sum of that many points gives the coefficient at k without error.
+    """
+    pmf = law.pmf[0]
+    centre = k - int(law.first[0])
+    chance = float(pmf[centre])
+    alive = np.flatnonzero(pmf > NEGLIGIBLE * chance)
+    return chance, int(max(alive[-1] - centre, centre - alive[0])) + 1
 
 
 def _width(variance: npt.ArrayLike, limit: int) -> int:

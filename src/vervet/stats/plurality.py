@@ -17,20 +17,19 @@ Source: the formula is the multivariate hypergeometric law; the bounds are ours.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
 
 from vervet.stats.arrays import Floats, Ints
-from vervet.stats.laws import Laws, binomials, poissons
+from vervet.stats.laws import NEGLIGIBLE, Laws, binomials, poissons, sum_law
+from vervet.stats.quadrature import REACH, cells, fewest_nodes
 
 Complexes = npt.NDArray[np.complex128]
 
-NEGLIGIBLE = 1e-18
-"""A contribution to the probability below this is left out."""
-MOST_NODES = 128
+TINY = 1e-300
+WORTH_TRIMMING = 0.9
+"""Copying the product costs about as much as carrying a tenth of its points along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def without_replacement(total: int, k: int) -> Draw:
     def transform(count: int, z: Complexes) -> Complexes:
         return np.asarray((1 - share + share * z) ** count)
 
-    chance, points = _sum_law(law, k)
+    chance, points = sum_law(law, k)
     return Draw(k, lambda c: binomials(c, share), transform, chance, min(points, total + 1))
 
 
@@ -67,17 +66,8 @@ def with_replacement(total: int, k: int) -> Draw:
     def transform(count: int, z: Complexes) -> Complexes:
         return np.asarray(np.exp(count * share * (z - 1)))
 
-    chance, points = _sum_law(poissons(np.array([float(k)])), k)
+    chance, points = sum_law(poissons(np.array([float(k)])), k)
     return Draw(k, lambda c: poissons(c * share), transform, chance, points)
-
-
-def _sum_law(law: Laws, k: int) -> tuple[float, int]:
-    """Return P(ΣX = k), and how far from k the rest of the law is negligible."""
-    pmf = law.pmf[0]
-    centre = k - int(law.first[0])
-    chance = float(pmf[centre])
-    alive = np.flatnonzero(pmf > NEGLIGIBLE * chance)
-    return chance, int(max(alive[-1] - centre, centre - alive[0])) + 1
 
 
 def win_chance(draw: Draw, winner: int, rivals: Ints, silent: int) -> float:
@@ -148,14 +138,15 @@ class _Field:
             factor = under[self.first - grid :][row] + node * terms[self.first - grid :][row]
             product *= _power(factor, int(self.heads[index]))
             keep = self._audible(product)
-            z, product, power = z[keep], product[:, keep], power[:, keep]
+            if keep.sum() < WORTH_TRIMMING * len(z):
+                z, product, power = z[keep], product[:, keep], power[:, keep]
         both = np.where((z == 0) | (2 * z == self.draw.points), 1, 2)
         return float(weight @ product.real @ both) / self.draw.points / self.draw.chance
 
     def _powers(self, points: Ints, start: int, count: int) -> Complexes:
         """Return z^u for u = start .. start + count - 1; the angle is reduced exactly."""
-        turns = np.outer(np.arange(start, start + count), points) % self.draw.points
-        return np.asarray(np.exp(2j * np.pi / self.draw.points * turns))
+        roots = np.exp(2j * np.pi / self.draw.points * np.arange(self.draw.points))
+        return np.asarray(roots[np.outer(np.arange(start, start + count), points) % len(roots)])
 
     def _start(self, points: Ints) -> Complexes:
         """Return b_j(t) z^(t-k) times the votes of all that cannot win, shape (rows, points)."""
@@ -165,45 +156,23 @@ class _Field:
 
     def _audible(self, product: Complexes) -> npt.NDArray[np.bool_]:
         """Tell which points can still matter: every later factor is at most one in size."""
-        floor = NEGLIGIBLE * self.draw.chance / len(product)
-        return np.asarray(np.abs(product).max(axis=0) > floor)
+        floor = (NEGLIGIBLE * self.draw.chance / len(product)) ** 2
+        return np.asarray((product.real**2 + product.imag**2).max(axis=0) > floor)
 
     def _cells(self) -> tuple[Ints, Floats, Floats]:
         """Return (row, Gauss node, weight) of every term of the sum over rows and ties.
 
-        A tie of r rivals contributes y^r; the rule of G nodes is exact below r = 2G, and beyond
-        it errs by less than e_G E[C(R, 2G)] ≤ e_G Λ^2G / (2G)!, Λ being the expected ties.
+        Π (A + y b) ≤ Π (A + b) exp((y-1) Λ) with Λ = Σ b/(A + b), the expected ties of the row.
         """
-        last = self.first + len(self.own)
-        votes = self.ballots.on(self.first, last)
+        rows = np.arange(self.first, self.first + len(self.own))
+        votes = self.ballots.on(self.first, self.first + len(rows))
         under = self.ballots.below(self.first)[:, None] + np.cumsum(votes, axis=1)
-        ties = (self.heads[:, None] * votes / np.maximum(under, votes + 1e-300)).sum(axis=0)
-        rows = np.arange(self.first, last)
+        ties = (self.heads[:, None] * votes / np.maximum(under, votes + TINY)).sum(axis=0)
         most = np.minimum(int(self.heads.sum()), self.draw.k // rows - 1)
-        nodes = _nodes_needed(ties, np.maximum(most, 0), self.limit)
-        points, weights = zip(*(_gauss(int(count)) for count in nodes), strict=True)
-        return (
-            np.repeat(rows - self.first, nodes),
-            np.concatenate(points)[:, None],
-            np.concatenate(weights),
-        )
-
-
-def _nodes_needed(ties: Floats, most: Ints, limit: Floats) -> Ints:
-    """Return the smallest Gauss rule per row whose error stays negligible."""
-    count = np.arange(1, MOST_NODES + 1)
-    log_error = 4 * gammaln(count + 1) - 3 * gammaln(2 * count + 1) - np.log(2 * count + 1)
-    with np.errstate(divide="ignore"):
-        bound = log_error + 2 * count * np.log(ties)[:, None] + np.log(limit)[:, None]
-    enough = (bound < np.log(NEGLIGIBLE)) | (2 * count > most[:, None])
-    return np.asarray(count[np.argmax(enough, axis=1)])
-
-
-@cache
-def _gauss(count: int) -> tuple[Floats, Floats]:
-    """Return nodes and weights of the Gauss-Legendre rule on [0, 1]."""
-    points, weights = np.polynomial.legendre.leggauss(count)
-    return (points + 1) / 2, weights / 2
+        log_size = np.log(self.limit + TINY)[:, None] + np.outer(ties, REACH - 1)
+        nodes = fewest_nodes(log_size, np.maximum(most, 0))
+        row, point, weight = cells(nodes)
+        return row, point[:, None], weight
 
 
 def _power(base: Complexes, exponent: int) -> Complexes:

@@ -1,0 +1,156 @@
+"""Best of k when the scores themselves are random: the exact engine behind the S × V surface.
+
+Candidates of one type share the law of their score. Break ties by a uniform y, so that a
+candidate of type σ fails to beat (level g, y) with chance w_σ = P(score < g) + y P(score = g).
+Of k candidates drawn from n, the chance that a right one is on top is
+
+    Σ_g ∫_0^1 [z^k] Π_σ (1 + z w_σ)^{n_σ} Σ_τ r_τ P_τ(score = g) z / (1 + z w_τ) dy / C(n, k)
+
+with n_σ candidates of type σ, r_σ of them right. The coefficient is a Fourier sum over the tilted
+circle, so that C(n, k) becomes a binomial probability of ordinary size; a point (g, y, z) is left
+out once the modulus of its product is below rounding.
+
+Source: genrm's best-of-N (2504.01005), its expectation over subsets derived here.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.special import xlogy
+
+from vervet.stats.arrays import Floats, Ints
+from vervet.stats.laws import NEGLIGIBLE, binomials, sum_law
+from vervet.stats.quadrature import REACH, cells, fewest_nodes
+
+SMALL = 1e-300
+LOG_NEGLIGIBLE = float(np.log(NEGLIGIBLE))
+
+
+@dataclass(frozen=True, slots=True)
+class Types:
+    """Candidates grouped by the law of their score."""
+
+    law: Floats
+    """P(score = level) per type, shape (types, levels), levels rising; a row of zeros: no score."""
+    members: Ints
+    """n_σ: candidates of each type."""
+    right: Ints
+    """r_σ: right ones among them."""
+
+
+def best_of_random(types: Types, ks: Ints) -> Floats:
+    """Return the chance that the best-scored of k candidates is right, for every k ≤ n."""
+    total = int(types.members.sum())
+    mixed = _Mixed.of(types)
+    result = np.full(len(ks), np.nan)
+    for place in np.flatnonzero(ks <= total):
+        result[place] = mixed.best_of(int(ks[place]), total)
+    return result
+
+
+@cache
+def _circle(total: int, k: int) -> tuple[float, int]:
+    """Return P(Binomial(n, k/n) = k) and the Fourier points its law needs; one point at k = n."""
+    return sum_law(binomials(np.array([total]), k / total), k) if k < total else (1.0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixed:
+    """Per level, the types whose w depends on y or lies inside 0..1, padded to one width."""
+
+    below: Floats
+    """P(score < level), shape (levels, width)."""
+    equal: Floats
+    """P(score = level)."""
+    members: Ints
+    right: Ints
+    under: Ints
+    """Candidates per level that always stay below it."""
+    over: Ints
+    """Candidates per level that always beat it."""
+    mean_under: Floats
+    """Mean over all candidates of P(score ≤ level)."""
+    mean_equal: Floats
+
+    @classmethod
+    def of(cls, types: Types) -> "_Mixed":
+        """Sort the types of every level."""
+        law = types.law.T
+        seen = np.cumsum(law > 0, axis=0)
+        over, under = seen == 0, (seen == seen[-1]) & (law == 0)
+        over &= ~under
+        mixed = ~over & ~under
+        order = np.argsort(~mixed, axis=1, kind="stable")[:, : int(mixed.sum(axis=1).max())]
+        below = np.where(under, 1.0, np.cumsum(law, axis=0) - law)
+        pick = np.take_along_axis(mixed, order, axis=1)
+        total = types.members.sum()
+        return cls(
+            np.take_along_axis(below, order, axis=1),
+            np.take_along_axis(law, order, axis=1),
+            np.where(pick, types.members[order], 0),
+            np.where(pick, types.right[order], 0),
+            under @ types.members,
+            over @ types.members,
+            np.minimum((below + law) @ types.members / total, 1.0),
+            law @ types.members / total,
+        )
+
+    def best_of(self, k: int, total: int) -> float:
+        """Return the chance for one k."""
+        share = k / total
+        chance, points = _circle(total, k)
+        level, y, weight = cells(self._nodes(k))
+        turn = np.linspace(0.0, 2 * np.pi, points + 1)[: points // 2 + 1]
+        floor = np.log(NEGLIGIBLE * chance) - np.log(max(len(level), 1))
+        sure = self._sure(share, turn)[level]
+        cell, spot = np.nonzero(sure > floor)
+        fails = self.below[level] + y[:, None] * self.equal[level]
+        w, members = fails[cell], self.members[level].astype(np.float64)
+        size = self._squares(share, w, turn[spot])
+        height = sure[cell, spot] + 0.5 * np.einsum("ij,ij->i", np.log(size), members[cell])
+        loud = np.flatnonzero(height > floor)
+        cell, spot, w, size, height = cell[loud], spot[loud], w[loud], size[loud], height[loud]
+        angle = self._angles(share, w, turn[spot], members[cell])
+        angle += self._turned(share, turn)[spot] * self.under[level[cell]] - k * turn[spot]
+        pull = (self.right * self.equal)[level][cell] / size
+        ring = np.exp(1j * turn[spot])
+        top = share * ((1 - share) * ring * pull.sum(axis=1) + share * (pull * w).sum(axis=1))
+        value = (np.exp(height + 1j * angle) * top).real
+        twice = np.where((spot == 0) | (2 * spot == points), 1.0, 2.0)
+        return float((weight[cell] * twice) @ value) / points / chance
+
+    def _nodes(self, k: int) -> Ints:
+        """Return Gauss nodes per level, none where the level cannot matter.
+
+        By Maclaurin's inequality e_k(w)/C(n, k) ≤ (mean w)^k, also where w exceeds one.
+        """
+        alive = (self.mean_equal > 0) & (k * np.log(self.mean_under + SMALL) > LOG_NEGLIGIBLE)
+        reach = self.mean_under[:, None] + np.outer(self.mean_equal, REACH - 1)
+        log_size = k * np.log(reach + SMALL) + np.log(k)
+        return np.where(alive, fewest_nodes(log_size, np.full(len(alive), k - 1)), 0)
+
+    def _sure(self, share: float, turn: Floats) -> Floats:
+        """Return log modulus of the candidates whose w is 0 or 1, shape (levels, points)."""
+        below = xlogy(self.under[:, None], 1 - 2 * share * (1 - share) * (1 - np.cos(turn))) / 2
+        return np.asarray(below + xlogy(self.over, 1 - share)[:, None])
+
+    @staticmethod
+    def _squares(share: float, w: Floats, turn: Floats) -> Floats:
+        """Return |1 - q + q w z|² for every point and type; 1 where it could only be rounding."""
+        square = (1 - share) ** 2 + share * w * (
+            share * w + 2 * (1 - share) * np.cos(turn)[:, None]
+        )
+        return np.maximum(square, SMALL)
+
+    @staticmethod
+    def _turned(share: float, turn: Floats) -> Floats:
+        """Return the angle of 1 - q + q z, of a candidate that stays below for sure."""
+        return np.arctan2(share * np.sin(turn), 1 - share + share * np.cos(turn))
+
+    @staticmethod
+    def _angles(share: float, w: Floats, turn: Floats, members: Floats) -> Floats:
+        """Return the angle of the product over the mixed types."""
+        across, along = share * np.sin(turn)[:, None], share * np.cos(turn)[:, None]
+        each = np.arctan2(w * across, 1 - share + w * along)
+        return np.asarray(np.einsum("ij,ij->i", each, members))
