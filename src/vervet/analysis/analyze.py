@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from vervet.analysis.accounts import excluded_rows, missing_rows, problem_rows
+from vervet.analysis.costs import cost_rows
 from vervet.analysis.curves import Settings, coverage_rows, selection_rows
 from vervet.analysis.recorded import Drawn, drawn_by_model, verdicts_on
 from vervet.analysis.result import Analysis
@@ -18,11 +19,15 @@ from vervet.types import Problem, Verdict
 T = TypeVar("T")
 
 
-def analyze(
+def analyze(  # noqa: PLR0913 - the public face: one setting for each question
     runs: Run | Sequence[Run],
     *,
     k: Sequence[int] = (),
     verifier: str | None = None,
+    against: str | None = None,
+    forecast: Sequence[int] = (),
+    false_positive_cost: float = 1.0,
+    cost_ratio: float | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> Analysis:
@@ -55,6 +60,7 @@ def analyze(
             coverage=_gather(coverage_rows(each, settings) for each in judged),
             selection=_gather(selection_rows(each, settings) for each in judged),
             fits=_gather(fit_rows(each, settings) for each in judged),
+            costs=_gather(cost_rows(each, settings) for part in parts for each in part.models),
             problems=_gather(problem_rows(each) for each in judged),
             excluded=_gather(part.excluded() for part in parts),
         )

@@ -1,0 +1,132 @@
+"""The contract of the command line: exit codes, one line for a mistake, JSON alone on stdout."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vervet.cli import main
+
+Called = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Called:
+    """Call a command in an empty folder; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def called(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["vervet", *words])
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return left.value.code, out, err
+
+    return called
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.csv"
+    rows = ["problem,model,text,answer,correct"]
+    rows += [f"p{i % 4},m,A: {i % 3},{i % 3},{int(i % 3 == 0)}" for i in range(24)]
+    path.write_text("\n".join(rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["smaple"], "No such command 'smaple'"),
+        (["analyze", "nowhere"], "no run at"),
+        (["sample", "r", "-m", "scripted"], "no problems: name a problem set with --dataset"),
+        (["sample", "r", "--dataset", "gsm9k", "-m", "scripted"], "Did you mean 'gsm8k'"),
+        (["sample", "r", "--dataset", "gsm8k", "-n", "0", "-m", "x"], "0 is not in the range x>=1"),
+        (["analyze", "r", "--k", "1,x"], "not a list of whole numbers"),
+        (["import", "tabel", "x", "r"], "no format called 'tabel'"),
+        (["import", "table", "absent.csv", "r"], "absent.csv: there is no such file"),
+        (["list", "fruits"], "'fruits' is not one of"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(call: Called, words: list[str], says: str) -> None:
+    code, out, err = call(*words)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_import_analyze_select_show_report(call: Called, table: Path, tmp_path: Path) -> None:
+    assert call("import", "table", str(table), "r")[0] == 0
+    code, out, _ = call("analyze", "r", "--json", "--k", "1,6")
+    document = json.loads(out)
+    assert (code, document["schema"]) == (0, "vervet.analysis/1")
+    assert [row["k"] for row in document["coverage"]] == [1, 6]
+    assert document["coverage"][0]["value"] == pytest.approx(1 / 3)
+    code, out, _ = call("select", "r", "--policy", "majority:n=3,verifier=recorded", "--json")
+    assert json.loads(out)["problems"] == 4
+    assert "24 samples" in call("show", "r")[1]
+    assert call("report", "r")[0] == 0
+    assert (tmp_path / "r" / "report.html").stat().st_size > 10_000
+
+
+def test_importing_twice_changes_nothing(call: Called, table: Path) -> None:
+    for _ in range(2):
+        call("import", "table", str(table), "r")
+    document = json.loads(call("analyze", "r", "--json")[1])
+    assert document["runs"][0]["samples"] == 24
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_an_export_is_imported_again_as_it_was(call: Called, table: Path, ending: str) -> None:
+    call("import", "table", str(table), "r")
+    assert call("export", "r", "table", f"out.{ending}")[0] == 0
+    assert call("import", "table", f"out.{ending}", "again")[0] == 0
+    first, second = (json.loads(call("analyze", r, "--json")[1]) for r in ("r", "again"))
+    assert first["coverage"] == second["coverage"]
+    assert first["selection"] == second["selection"]
+
+
+def test_columns_of_other_names_are_mapped(call: Called, tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"task": "a", "ok": true}\n{"task": "a", "ok": false}\n')
+    assert (
+        call("import", "table", "t.jsonl", "r", "--map", "problem=task", "--map", "correct=ok")[0]
+        == 0
+    )
+    document = json.loads(call("analyze", "r", "--json", "--k", "1")[1])
+    assert document["coverage"][0]["value"] == 0.5
+
+
+def test_a_policy_that_needs_more_says_how_to_get_it(call: Called, table: Path) -> None:
+    call("import", "table", str(table), "r")
+    code, out, err = call("select", "r", "--policy", "majority:n=99,verifier=recorded")
+    assert (code, out) == (1, "")
+    assert "Draw more with `vervet sample" in err
+
+
+@pytest.mark.parametrize("kind", ["datasets", "models", "verifiers", "policies", "formats"])
+def test_what_can_be_named_is_listed_with_a_line_each(call: Called, kind: str) -> None:
+    code, out, _ = call("list", kind, "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert rows
+    assert all(row["about"] and not row["about"].startswith("broken") for row in rows)
+
+
+def test_a_local_file_is_a_verifier(call: Called, table: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine_too.py").write_text(
+        "from vervet.types import Outcome, Verdict\n"
+        "class Yes:\n"
+        "    id = 'yes@1'\n"
+        "    async def verify(self, problem, sample, trial, /):\n"
+        "        return Verdict(problem.id, sample.sampler_id, sample.index, self.id, trial,"
+        " Outcome.ACCEPT)\n"
+    )
+    call("import", "table", str(table), "r")
+    code, out, _ = call("verify", "r", "--verifier", "mine_too:Yes", "--json")
+    assert (code, json.loads(out)["accepted"]) == (0, 24)
