@@ -5,6 +5,7 @@ built from the ratios of neighbouring probabilities, outwards from its mode, and
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -106,6 +107,16 @@ def sum_law(law: Laws, k: int) -> tuple[float, int]:
     chance = float(pmf[centre])
     alive = np.flatnonzero(pmf > NEGLIGIBLE * chance)
     return chance, int(max(alive[-1] - centre, centre - alive[0])) + 1
+
+
+@cache
+def circle(total: int, k: int) -> tuple[float, int]:
+    """Return P(Binomial(n, k/n) = k) and the Fourier points it needs; one point at k = n.
+
+    >>> circle(4, 4)
+    (1.0, 1)
+    """
+    return sum_law(binomials(np.array([total]), k / total), k) if k < total else (1.0, 1)
 
 
 def _width(variance: npt.ArrayLike, limit: int) -> int:

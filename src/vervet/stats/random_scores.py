@@ -14,13 +14,12 @@ Source: genrm's best-of-N (2504.01005), its expectation over subsets derived her
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from scipy.special import xlogy
 
 from vervet.stats.arrays import Floats, Ints
-from vervet.stats.laws import NEGLIGIBLE, binomials, sum_law
+from vervet.stats.laws import NEGLIGIBLE, circle
 from vervet.stats.quadrature import REACH, cells, fewest_nodes
 
 SMALL = 1e-300
@@ -47,12 +46,6 @@ def best_of_random(types: Types, ks: Ints) -> Floats:
     for place in np.flatnonzero(ks <= total):
         result[place] = mixed.best_of(int(ks[place]), total)
     return result
-
-
-@cache
-def _circle(total: int, k: int) -> tuple[float, int]:
-    """Return P(Binomial(n, k/n) = k) and the Fourier points its law needs; one point at k = n."""
-    return sum_law(binomials(np.array([total]), k / total), k) if k < total else (1.0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +92,7 @@ class _Mixed:
     def best_of(self, k: int, total: int) -> float:
         """Return the chance for one k."""
         share = k / total
-        chance, points = _circle(total, k)
+        chance, points = circle(total, k)
         level, y, weight = cells(self._nodes(k))
         turn = np.linspace(0.0, 2 * np.pi, points + 1)[: points // 2 + 1]
         floor = np.log(NEGLIGIBLE * chance) - np.log(max(len(level), 1))
