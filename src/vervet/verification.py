@@ -154,6 +154,8 @@ class Judging:
         )  # fmt: skip
 
     async def _keep(self, verdicts: list[Verdict]) -> None:
+        if not verdicts:
+            return
         await asyncio.to_thread(self._store, verdicts)
         outcomes = Counter(verdict.outcome for verdict in verdicts)
         self.outcomes += outcomes

@@ -18,7 +18,7 @@ Worker: TypeAlias = Callable[[Work], AsyncGenerator[Row, None]]
 Take: TypeAlias = Callable[[], Awaitable[Work | None]]
 """Gives the next item of work; None when there is no more."""
 Keep: TypeAlias = Callable[[list[Row]], Awaitable[None]]
-"""Stores a batch of rows; they are durable when it returns."""
+"""Stores a batch of rows, durable when it returns; an empty one says that time has passed."""
 Ended: TypeAlias = Callable[[Work, VervetError | None], None]
 """Takes note that an item of work is done, or failed; may raise to end it all."""
 
@@ -87,8 +87,6 @@ class Batch(Generic[Row]):
         rows, self._rows = self._rows, []
         self._full.clear()
         self._room.set()
-        if not rows:
-            return
         keeping = asyncio.ensure_future(self._keep(rows))
         try:
             await asyncio.shield(keeping)

@@ -140,8 +140,20 @@ class Drawing:
     async def _keep(self, samples: list[Sample]) -> None:
         """Store samples, count them, and pass them on."""
         stored = self.requests.turn()
-        await asyncio.to_thread(self._store, samples)
+        events, self.events = self.events, []
+        await asyncio.to_thread(self._store, samples, events)
         self.requests.release(stored)
+        self._count(samples)
+        for channel in self.channels:
+            await channel.put(samples)
+
+    def _store(self, samples: list[Sample], events: list[dict[str, Any]]) -> None:
+        self.run.append(samples)
+        self.run.log(events)
+        if samples:
+            self.run.tidy(Sample)
+
+    def _count(self, samples: list[Sample]) -> None:
         tokens, dollars = 0, 0.0
         for row in samples:
             tokens += row.completion_tokens or 0
@@ -156,12 +168,6 @@ class Drawing:
         self.drawn += len(samples)
         done = self.total - self.missing + self.drawn + self.requests.elsewhere
         self.meter.add(done - self.meter.done, tokens=tokens, dollars=charged)
-        for channel in self.channels:
-            await channel.put(samples)
-
-    def _store(self, samples: list[Sample]) -> None:
-        self.run.append(samples)
-        self.run.tidy(Sample)
 
     def _ended(self, request: Request, error: VervetError | None) -> None:
         self.requests.ended(request)
