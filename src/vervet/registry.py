@@ -46,6 +46,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     },
     "models": {
         "scripted": "vervet.models.scripted:scripted",
+        "command": "vervet.models.command:command",
+        "deepinfra": "vervet.models.hosts:deepinfra",
         "deepseek": "vervet.models.hosts:deepseek",
         "fireworks": "vervet.models.hosts:fireworks",
         "gemini": "vervet.models.hosts:gemini",
@@ -62,6 +64,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     },
     "verifiers": {
         "gsm8k-answer": "vervet.verifiers.gsm8k:gsm8k_answer",
+        "math-answer": "vervet.verifiers.math_answer:MathAnswer",
         "choice": "vervet.verifiers.choice:choice",
         "exact": "vervet.verifiers.exact:exact",
         "regex": "vervet.verifiers.exact:regex",

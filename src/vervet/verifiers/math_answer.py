@@ -1,0 +1,180 @@
+r"""Answers of competition mathematics, compared by what they mean.
+
+Cheap and exact first: the same spelling, the same number, the same value of a formula at 120
+digits (`equivalence`). Only what our own grammar does not read goes to the Math-Verify library,
+in worker processes that can be killed; each distinct answer of a problem is judged once. A check
+that is late or fails is an ERROR: it says nothing about the sample.
+"""
+
+import re
+from collections import OrderedDict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from vervet.errors import ConfigError, MissingExtra, VerifierError
+from vervet.types import Outcome, Problem, Sample, Verdict
+from vervet.verifiers import math_worker
+from vervet.verifiers.answer import NO_REFERENCE, Traits, find_answer, named, reject, verdict
+from vervet.verifiers.canonical import math_class
+from vervet.verifiers.equivalence import same
+from vervet.verifiers.extract import after_marker, last_boxed, last_line
+from vervet.verifiers.latex import COMMAND, LONGEST, tidy
+from vervet.verifiers.number import last_number
+from vervet.verifiers.workers import Limits, Workers
+
+VERSION = "1"
+MINERVA = re.compile(r"Final Answer: The final answer is(.*?)\. I hope it is correct\.", re.DOTALL)
+"""Lewkowycz et al. 2022 (arXiv:2206.14858), appendix D.1: the first match."""
+INLINE = re.compile(r"\$([^$\n]+)\$|\\\((.+?)\\\)")
+SENTENCE_END = re.compile(r"\.\s|,? (?:because|since|as|so|which|where)\b")
+LONGEST_LINE = 2_000
+WORD = re.compile("[A-Za-z]{4,}")
+REMEMBERED = 65_536
+
+TRAITS = Traits(
+    cost="0.1 ms for each distinct answer; a few ms where Math-Verify is asked",
+    deterministic=True,
+    fooled_by="a right answer behind wrong reasoning; units are not checked, and a value is "
+    "accepted in any form, simplified or not",
+)
+
+
+class MathAnswer:
+    """Accepts a reply whose final answer means what the reference means."""
+
+    traits = TRAITS
+
+    def __init__(
+        self,
+        *,
+        style: str = "any",
+        seconds: float = 10.0,
+        megabytes: int = 2_048,
+        workers: int = 2,
+    ) -> None:
+        r"""Make the verifier.
+
+        Args:
+            style: `any` reads a `\boxed{}`, Minerva's closing sentence, `The answer is ...`, or
+                the last formula or number of the last line; `boxed` reads a box only; `paper`
+                reads Minerva's closing sentence only.
+            seconds: wall time of one equivalence check before it is an ERROR.
+            megabytes: address space of a worker process.
+            workers: worker processes, started when they are first needed.
+
+        Raises:
+            ConfigError: no such style, or a limit is not positive.
+            MissingExtra: Math-Verify is not installed.
+        """
+        if style not in EXTRACTORS:
+            raise ConfigError(f"math-answer: style {style!r} is none of {', '.join(EXTRACTORS)}.")
+        if min(seconds, megabytes, workers) <= 0:
+            raise ConfigError("math-answer: seconds, megabytes and workers must be positive.")
+        try:
+            library = version("math-verify")
+        except PackageNotFoundError:
+            raise MissingExtra("math-answer", "math") from None
+        self.id = named("math-answer", VERSION, style=style, library=library)
+        self.extract = EXTRACTORS[style]
+        self.known: OrderedDict[tuple[str, str], bool] = OrderedDict()
+        script = str(Path(math_worker.__file__).resolve())
+        self.workers = Workers(script, "equivalence check", Limits(seconds, megabytes, workers))
+
+    async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
+        """Accept if the sample's answer equals the reference; equal answers are equal strings."""
+        candidate, why_not = find_answer(sample, self.extract)
+        if candidate is None:
+            return reject(self.id, sample, trial, why_not)
+        reference = problem.reference.get("answer")
+        if reference is None or not str(reference).strip():
+            answer = math_class(candidate)
+            return verdict(self.id, sample, trial, Outcome.ERROR, answer, NO_REFERENCE)
+        return await self.compare(str(reference), candidate, sample, trial)
+
+    async def compare(self, reference: str, candidate: str, sample: Sample, trial: int) -> Verdict:
+        """Return the verdict on a candidate answer."""
+        try:
+            equal = await self.equal(reference, candidate)
+        except VerifierError as cause:
+            answer = math_class(candidate)
+            return verdict(self.id, sample, trial, Outcome.ERROR, answer, str(cause))
+        if equal:
+            return verdict(self.id, sample, trial, Outcome.ACCEPT, math_class(reference))
+        return verdict(self.id, sample, trial, Outcome.REJECT, math_class(candidate))
+
+    async def equal(self, reference: str, candidate: str) -> bool:
+        """Return whether two answers are equal.
+
+        Raises:
+            VerifierError: the check failed; nothing is known about the answer.
+        """
+        decided = same(reference, candidate)
+        if decided is not None:
+            return decided
+        if not worth_asking(reference) or not worth_asking(candidate):
+            return False
+        key = (reference, candidate)
+        if key not in self.known:
+            reply = await self.workers.ask({"reference": reference, "answer": candidate})
+            self.known[key] = bool(reply["equal"])
+            if len(self.known) > REMEMBERED:
+                self.known.popitem(last=False)
+        return self.known[key]
+
+
+def worth_asking(answer: str) -> bool:
+    r"""Whether it may be mathematics that our grammar does not read, rather than a sentence.
+
+    >>> [worth_asking(text) for text in (r"\sum_{k=1}^{3} k", "the left one", "2 or more")]
+    [True, False, False]
+    """
+    if len(answer) > LONGEST or not any(sign in answer for sign in "\\^_=0123456789"):
+        return False
+    return WORD.search(COMMAND.sub(" ", tidy(answer))) is None
+
+
+def any_answer(text: str) -> str | None:
+    r"""Return what a reply gives as its answer, by the clearest mark it has.
+
+    >>> any_answer(r"Then $x = 3$. The final answer is $\frac{1}{2}$.")
+    '\\frac{1}{2}'
+    """
+    if (found := papers_answer(text)) is not None:
+        return found
+    if "\\" in text and (box := last_boxed(text)):
+        return box
+    if rest := after_marker(text):
+        return statement(rest)
+    line = last_line(text)
+    if not line or len(line) > LONGEST_LINE:
+        return None
+    formulas = INLINE.findall(line)
+    return next(filter(None, formulas[-1])) if formulas else last_number(line)
+
+
+def statement(rest: str) -> str | None:
+    r"""Return the answer that follows `the answer is`: its first formula, or its first clause.
+
+    >>> statement(r"$\pi$ (since 2 < 3)."), statement("**42** because of that.")
+    ('\\pi', '42')
+    """
+    formula = INLINE.search(rest[:LONGEST_LINE])
+    if formula:
+        return formula[1] or formula[2]
+    clause = SENTENCE_END.split(rest[:LONGEST_LINE].replace("**", ""), maxsplit=1)[0]
+    return clause.strip(" .:*_") or None
+
+
+def papers_answer(text: str) -> str | None:
+    """Return what Minerva's closing sentence states; the first one counts.
+
+    >>> papers_answer("Final Answer: The final answer is $[2,5)$. I hope it is correct.")
+    '$[2,5)$'
+    """
+    if "I hope it is correct" not in text:
+        return None
+    match = MINERVA.search(text)
+    return match[1].strip() or None if match else None
+
+
+EXTRACTORS = {"any": any_answer, "boxed": last_boxed, "paper": papers_answer}
