@@ -1,11 +1,11 @@
-"""A document like those `analyze` makes, from a simulated population, and a browser to look at it."""
+"""A document like those `analyze` makes, and a browser to look at its report."""
 
 import asyncio
 import shutil
 from asyncio.subprocess import DEVNULL
 from base64 import b64decode
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -188,7 +188,10 @@ class Page:
         self._seen.append(event["method"])
         if event["method"] == "Runtime.exceptionThrown":
             self.errors.append(str(params["exceptionDetails"]))
-        elif event["method"] == "Runtime.consoleAPICalled" and params["type"] in {"error", "warning"}:
+        elif event["method"] == "Runtime.consoleAPICalled" and params["type"] in {
+            "error",
+            "warning",
+        }:
             self.errors.append(str(params["args"]))
         elif event["method"] == "Log.entryAdded":
             self.errors.append(str(params["entry"]))
@@ -205,7 +208,18 @@ class Page:
         while "Page.loadEventFired" not in self._seen:
             self._note(await self._socket.receive_json(timeout=30))
         self._seen.clear()
-        assert await self.value(READY), self.errors
+        assert await self.ready(), self.errors
+
+    async def ready(self) -> bool:
+        """Wait until every chart that is shown is drawn."""
+        return bool(await self.value(READY))
+
+    async def click(self, x: float, y: float) -> None:
+        """Move to a point and press there, as a hand would."""
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            button = {"button": "left", "clickCount": 1} if kind != "mouseMoved" else {}
+            await self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, **button)
+            await asyncio.sleep(0.1)
 
     async def value(self, expression: str) -> Any:
         """Evaluate JavaScript and return its value."""
@@ -214,10 +228,19 @@ class Page:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
-    async def picture(self, path: Path) -> None:
-        """Write the whole page as PNG."""
+    async def picture(self) -> bytes:
+        """Return the whole page as PNG."""
         found = await self.send("Page.captureScreenshot", captureBeyondViewport=True)
-        path.write_bytes(b64decode(found["data"]))
+        return b64decode(found["data"])
+
+
+Browse = Callable[[], AbstractAsyncContextManager[Page]]
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Browse:
+    """Return a way to open a browser on an empty profile."""
+    return lambda: chromium(tmp_path / "profile")
 
 
 @asynccontextmanager
@@ -245,8 +268,14 @@ async def chromium(profile: Path) -> AsyncIterator[Page]:
 
 
 async def _address(file: Path) -> tuple[str, str]:
+    """Return the port and path that Chromium wrote down once it listens."""
     for _ in range(400):
-        if file.exists() and len(lines := file.read_text().splitlines()) == 2:
+        lines = await asyncio.to_thread(_lines, file)
+        if len(lines) == 2:
             return lines[0], lines[1]
         await asyncio.sleep(0.05)
     pytest.fail("chromium did not start within 20 s")
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []

@@ -1,7 +1,7 @@
 """Coverage against samples, with what selection makes of it, the fitted law and the forecasts."""
 
 from collections.abc import Mapping
-from math import e, isclose
+from math import e, isclose, log
 from typing import Any
 
 from vervet.reporting.curves import (
@@ -9,6 +9,7 @@ from vervet.reporting.curves import (
     Pair,
     Row,
     Rows,
+    brief,
     colours,
     coverage_of,
     curves_of,
@@ -41,6 +42,8 @@ from vervet.reporting.theme import Spec
 from vervet.reporting.words import estimate, known, percent
 
 CURVE_POINTS = 60
+PLOT = 360
+"""Width of a plot in pixels that labels can count on."""
 
 
 def coverage_charts(document: Row) -> list[Chart]:
@@ -54,11 +57,10 @@ def _coverage(document: Row, pair: Pair, position: int) -> Chart:
     forecasts = sorted(measured(of(document.get("forecasts", ()), pair)), key=lambda r: int(r["k"]))
     fits = of(document.get("fits", ()), pair)
     palette = colours(list(curves))
-    outside = COVERAGE if forecasts else max(curves, key=len, default="")
     return Chart(
         id=f"coverage-{position}",
         title=display(document, pair),
-        spec=base(_layers(curves, forecasts, fits, palette), right=14 + LETTER * len(outside)),
+        spec=base(_layers(curves, forecasts, fits, palette), right=_margin(curves, forecasts)),
         table=curve_table(curves, forecasts),
         note=_note(document, pair, fits),
         legend=palette,
@@ -68,8 +70,7 @@ def _coverage(document: Row, pair: Pair, position: int) -> Chart:
 def _layers(
     curves: Mapping[str, Rows], forecasts: Rows, fits: Rows, palette: Mapping[str, str]
 ) -> list[Spec]:
-    drawn = max((rows[-1]["k"] for rows in curves.values()), default=1)
-    end = max([drawn, 2, *(f["k"] for f in forecasts)])
+    end = _end(curves, forecasts)
     top = ceiling(row for rows in (*curves.values(), forecasts) for row in rows)
     axis = log_axis("samples per problem, k", 1, end)
     x = quantity("k", axis=axis, scale=logarithmic(1, end))
@@ -134,9 +135,26 @@ def _ends(
     return ends
 
 
+def _margin(curves: Mapping[str, Rows], forecasts: Rows) -> float:
+    """Return the room that labels need beyond the last sample, in pixels."""
+    last = _end(curves, forecasts)
+    ends = _ends(curves, forecasts, last)
+    names = brief(list(ends))
+    beyond = (LETTER * len(names[n]) + PLOT * (log(k, last) - 1) for n, (k, _) in ends.items())
+    return max([20.0, *(20.0 + pixels for pixels in beyond)])
+
+
+def _end(curves: Mapping[str, Rows], forecasts: Rows) -> float:
+    drawn = max((rows[-1]["k"] for rows in curves.values()), default=1)
+    return float(max([drawn, 2, *(f["k"] for f in forecasts)]))
+
+
 def _labels(ends: Mapping[str, tuple[float, float]], top: float) -> Spec:
+    names = brief(list(ends))
     placed = spread({name: y for name, (_, y) in ends.items()}, LABEL_GAP * top, top)
-    values = [{"series": n, "k": k, "value": placed[n], "text": n} for n, (k, _) in ends.items()]
+    values = [
+        {"series": n, "k": k, "value": placed[n], "text": names[n]} for n, (k, _) in ends.items()
+    ]
     mark = {"type": "text", "align": "left", "baseline": "middle", "dx": 9, "fontWeight": 500}
     return {"name": "labels", "data": {"values": values}, "mark": mark}
 
@@ -168,15 +186,16 @@ def _note(document: Row, pair: Pair, fits: Rows) -> str:
 
 
 def law_words(fit: Row) -> str:
-    """Write a fitted law out, with how well it did where it was tested.
+    r"""Write a fitted law out, with how well it did where it was tested.
 
     >>> law_words({"law": "power", "a": -1.5, "b": -0.4, "base": 10, "error": 0.004})
-    'the fitted law 10^(−1.5 k^−0.4), mean error 0.4%'
+    'the fitted law 10^(−1.5\xa0k^−0.4), mean error 0.4%'
     """
     if not known(fit.get("a")):
         return f"the law {fit['law']} could not be fitted"
     root = "e" if isclose(fit["base"], e) else f"{fit['base']:g}"
     said = f"the fitted law {root}^({fit['a']:.3g} k^{fit['b']:.3g})".replace("-", "−")
+    said = said.replace(" k^", "\u00a0k^")
     if known(fit.get("error")):
         said += f", mean error {percent(fit['error'])}"
     if fit.get("backtest_k") and known(fit.get("backtest_predicted")):

@@ -69,6 +69,16 @@ def policy_name(row: Row) -> str:
     return f"{name} by {by}" if by else name
 
 
+def brief(names: Sequence[str]) -> dict[str, str]:
+    """Return what stands beside each curve: without what it selects by, where that is clear.
+
+    >>> brief(["majority vote", "best of k by log-probability"])["best of k by log-probability"]
+    'best of k'
+    """
+    kinds = [name.split(" by ")[0] for name in names]
+    return {n: k if kinds.count(k) == 1 else n for n, k in zip(names, kinds, strict=True)}
+
+
 def colours(names: Sequence[str]) -> dict[str, str]:
     """Give each curve its colour token, the same in every chart of a report.
 
@@ -84,12 +94,16 @@ def colours(names: Sequence[str]) -> dict[str, str]:
 
 
 def short(name: str) -> str:
-    """Return a name that fits a legend: the last part of a path, the middle left out.
+    """Return a name that fits a legend: the last part of a path, without the settings' hash.
 
-    >>> short("openai/meta-llama/Llama-3-8B-Instruct")
+    >>> short("openai/meta-llama/Llama-3-8B-Instruct@0f3a2b11c0")
     'Llama-3-8B-Instruct'
     """
-    tail = name.rsplit("/", 1)[-1]
+    return fitted(name.rsplit("/", 1)[-1].split("@", 1)[0] or name)
+
+
+def fitted(tail: str) -> str:
+    """Return a name no longer than a legend allows, the middle left out."""
     half = LONGEST_NAME // 2
     return tail if len(tail) <= LONGEST_NAME else f"{tail[:half]}…{tail[-half + 1 :]}"
 
@@ -97,8 +111,12 @@ def short(name: str) -> str:
 def model_names(document: Row) -> dict[str, str]:
     """Return what each model is called in a report: short where that says who is meant."""
     models = list(dict.fromkeys(pair.model for pair in pairs(document)))
-    brief = [short(model) for model in models]
-    return {m: b if brief.count(b) == 1 else m for m, b in zip(models, brief, strict=True)}
+    ways = (short, lambda model: fitted(model.rsplit("/", 1)[-1]), str)
+    for way in ways:
+        named = {model: way(model) for model in models}
+        if len(set(named.values())) == len(models):
+            return named
+    return {model: model for model in models}
 
 
 def display(document: Row, pair: Pair) -> str:

@@ -16,11 +16,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from vervet.reporting.agreement import confusion_charts, measures
-from vervet.reporting.costs import UNITS, cost_charts, unknown_costs
-from vervet.reporting.coverage import coverage_charts
+from vervet.reporting.agreement import measures
+from vervet.reporting.charts import figures
+from vervet.reporting.costs import UNITS, unknown_costs
 from vervet.reporting.curves import Pair, Row, coverage_of, pairs, policies_of
-from vervet.reporting.difficulty import Link, difficulty_charts
+from vervet.reporting.difficulty import Link
 from vervet.reporting.marks import Chart
 from vervet.reporting.methods import methods
 from vervet.reporting.reading import (
@@ -31,7 +31,6 @@ from vervet.reporting.reading import (
     reference_text,
     visible,
 )
-from vervet.reporting.surface import surface_charts
 from vervet.reporting.theme import DARK, LIGHT, config, paint
 from vervet.reporting.words import count, headline, interval, known, percent, support
 
@@ -83,8 +82,8 @@ def policy(inline: Iterable[str]) -> str:
     """Return the Content-Security-Policy that lets exactly these inline scripts run."""
     hashes = " ".join(f"'sha256-{b64encode(sha256(s.encode()).digest()).decode()}'" for s in inline)
     return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; font-src data:; "
-        "base-uri 'none'; form-action 'self'"
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+        "img-src data:; font-src data:; base-uri 'none'; form-action 'self'"
     )
 
 
@@ -158,17 +157,6 @@ def render(
             policy=policy(code),
         )
     )
-
-
-def figures(document: Row, link: Link) -> dict[str, list[Chart]]:
-    """Return the charts of each section."""
-    return {
-        "coverage": coverage_charts(document),
-        "cost": list(cost_charts(document).values()),
-        "difficulty": difficulty_charts(document, link),
-        "agreement": confusion_charts(document),
-        "surface": surface_charts(document),
-    }
 
 
 def _painted(charts: dict[str, list[Chart]]) -> dict[str, Any]:

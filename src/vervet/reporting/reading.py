@@ -7,7 +7,7 @@ or reorder text (controls, direction overrides) are made visible.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vervet.reporting.curves import Pair, Row, pairs
@@ -24,21 +24,24 @@ HIDDEN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class Heading:
+    """What is known of a sample without its text."""
+
+    run: int
+    sampler_id: str
+    index: int
+    outcome: str
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A sample and what verifiers said of it."""
 
     sample: Sample
+    outcome: str = "unjudged"
+    answer: str | None = None
     verdicts: tuple[Verdict, ...] = ()
-
-    @property
-    def outcome(self) -> str:
-        """Return the first verdict's outcome, or `unjudged`."""
-        return str(self.verdicts[0].outcome) if self.verdicts else "unjudged"
-
-    @property
-    def answer(self) -> str | None:
-        """Return the first answer that a verifier found."""
-        return next((v.answer for v in self.verdicts if v.answer is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,6 @@ class Reading:
     shown: tuple[Judged, ...]
     total: int
     tallies: tuple[Tally, ...] = ()
-
-
-Reader = Callable[[Sequence[str], int], Iterable[Reading]]
-"""Given problem ids and the most samples to show of each, yields the readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,35 +93,36 @@ def reference_text(problem: Problem) -> str:
     return json.dumps(plain, indent=2, ensure_ascii=False, default=str) if plain else ""
 
 
-def gather(problem: Problem, judged: Iterable[Judged], most: int) -> Reading:
-    """Count every sample's answer and keep at most `most` samples, of each outcome alike."""
-    kept: dict[str, list[Judged]] = {}
-    answers: Counter[tuple[str, str]] = Counter()
-    total = 0
-    for one in judged:
-        total += 1
-        answers[(one.answer if one.answer is not None else "", one.outcome)] += 1
-        shelf = kept.setdefault(one.outcome, [])
-        if len(shelf) < most:
-            shelf.append(one)
-    return Reading(problem, tuple(_share(kept, most)), total, _tallies(answers, total))
+def telling(headings: Sequence[Heading], most: int) -> list[Heading]:
+    """Choose at most `most` samples: of each outcome alike, from the first on, in order.
 
-
-def _share(kept: Mapping[str, list[Judged]], most: int) -> list[Judged]:
-    """Fill from the rarest outcome on, each taking its even part of what is left."""
-    taken: list[Judged] = []
-    shelves = sorted(kept.values(), key=len)
-    for position, shelf in enumerate(shelves):
-        part = (most - len(taken)) // (len(shelves) - position)
+    >>> rows = [Heading(0, "m", i, "accept" if i == 9 else "reject", None) for i in range(10)]
+    >>> [row.index for row in telling(rows, 4)]
+    [0, 1, 2, 9]
+    """
+    shelves: dict[str, list[Heading]] = {}
+    for heading in headings:
+        shelves.setdefault(heading.outcome, []).append(heading)
+    taken: list[Heading] = []
+    ordered = sorted(shelves.values(), key=len)
+    for position, shelf in enumerate(ordered):
+        part = -(-(most - len(taken)) // (len(ordered) - position))
         taken.extend(shelf[:part])
-    return sorted(taken, key=lambda one: (one.sample.sampler_id, one.sample.index))
+    return sorted(taken, key=lambda h: (h.run, h.sampler_id, h.index))
 
 
-def _tallies(answers: Counter[tuple[str, str]], total: int) -> tuple[Tally, ...]:
-    return tuple(
-        Tally(answer, outcome, count, count / total)
+def tally(headings: Sequence[Heading]) -> tuple[Tally, ...]:
+    """Count the answers, most frequent first."""
+    answers = Counter((h.answer or "", h.outcome) for h in headings)
+    counted = [
+        Tally(answer or "no answer", outcome, count, count / len(headings))
         for (answer, outcome), count in answers.most_common(MOST_ANSWERS)
-    )
+    ]
+    rest = len(headings) - sum(t.count for t in counted)
+    if rest:
+        others = f"{len(answers) - MOST_ANSWERS:,} other answers"
+        counted.append(Tally(others, "", rest, rest / len(headings)))
+    return tuple(counted)
 
 
 def choose(document: Row, asked: Sequence[str] = ()) -> list[Choice]:
