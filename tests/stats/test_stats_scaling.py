@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import curve_fit
 
+from vervet.stats.coverage import coverage
 from vervet.stats.powerfit import Loss
 from vervet.stats.scaling import (
     attempts_to_reach,
@@ -22,7 +23,7 @@ from vervet.stats.scaling import (
     log_spaced,
     sample_factor,
 )
-from vervet.stats.subsets import solved_within, thin
+from vervet.stats.thinning import thin
 
 N = 10_000
 
@@ -52,7 +53,7 @@ def test_published_parameters_are_refitted_from_counts(
         if counts is None:
             continue
         ks = log_spaced(N)
-        law = fit_power_law(ks, solved_within(counts, N, ks).mean(axis=0), base=10)
+        law = fit_power_law(ks, coverage(counts, N, k=ks).mean(axis=0), base=10)
         assert law.a == pytest.approx(float(row["a"]), abs=0.03)
         assert law.b == pytest.approx(float(row["b"]), abs=0.01)
         found += 1
@@ -63,7 +64,7 @@ def test_published_errors_at_100_points_are_met(shared_data: Path, pythia: dict[
     table = rows(shared_data / "data/papers/monkeys_published_powerlaw_params.csv")
     for row in (r for r in table if r["err_mean"] and r["model"].startswith("Pythia")):
         ks = log_spaced(N)
-        curve = solved_within(pythia[row["model"].replace("-", " ")], N, ks).mean(axis=0)
+        curve = coverage(pythia[row["model"].replace("-", " ")], N, k=ks).mean(axis=0)
         law = fit_power_law(ks, curve)
         assert law.a == pytest.approx(float(row["a"]), abs=0.08)  # 0.03 in base 10
         assert law.error_mean == pytest.approx(float(row["err_mean"]), abs=0.003)
@@ -76,7 +77,7 @@ def test_a_fit_of_coverage_itself_reproduces_the_reference_fits_and_back_tests(
     table = rows(shared_data / "data/papers/monkeys_coverage_and_powerlaw_fits.csv")
     for row in (r for r in table if r["model"] in pythia):
         ks = np.unique(np.logspace(0, 4, 40).astype(int))
-        curve = solved_within(pythia[row["model"]], N, ks).mean(axis=0)
+        curve = coverage(pythia[row["model"]], N, k=ks).mean(axis=0)
         law = fit_power_law(ks, curve, loss="coverage")
         assert_allclose([law.a, law.b], [float(row["fit_a"]), float(row["fit_b"])], rtol=1e-6)
         assert law.error_mean == pytest.approx(float(row["err_mean"]), abs=4e-4)
@@ -88,7 +89,7 @@ def test_a_fit_of_coverage_itself_reproduces_the_reference_fits_and_back_tests(
 def test_coverage_of_released_counts_is_exact(shared_data: Path, pythia: dict[str, Any]) -> None:
     table = rows(shared_data / "data/papers/monkeys_coverage_and_powerlaw_fits.csv")
     for row in (r for r in table if r["model"] in pythia):
-        curve = solved_within(pythia[row["model"]], N, [1, 10, 100, 1000, N]).mean(axis=0)
+        curve = coverage(pythia[row["model"]], N, k=[1, 10, 100, 1000, N]).mean(axis=0)
         published = [float(row[f"cov{k}"]) for k in (1, 10, 100, 1000, N)]
         assert_allclose(curve, published, atol=2e-12)
 
@@ -194,7 +195,7 @@ def test_shifted_copies_of_a_curve_agree_and_share_sample_factors() -> None:
 
 def test_pythia_models_share_a_curve_but_for_the_smallest(pythia: dict[str, Any]) -> None:
     ks = log_spaced(N)
-    curves = {m: (ks, solved_within(c, N, ks).mean(axis=0)) for m, c in pythia.items()}
+    curves = {m: (ks, coverage(c, N, k=ks).mean(axis=0)) for m, c in pythia.items()}
     everyone = horizontal_shift(curves)  # the paper: Pythia-70M is the outlier
     without = horizontal_shift({m: c for m, c in curves.items() if m != "Pythia 70M"})
     assert without.anchor == pytest.approx(0.02, abs=0.005)
@@ -209,14 +210,6 @@ def test_measured_curves_are_never_extrapolated() -> None:
         horizontal_shift({"a": ([1, 10], [0.1, 0.2]), "b": ([1, 10], [0.5, 0.6])})
 
 
-def test_chances_of_subsets_are_those_of_counting_them() -> None:
-    outcomes = [True, False, False, True, False, False]
-    for k in range(1, 7):
-        draws = list(combinations(outcomes, k))
-        share = sum(any(draw) for draw in draws) / len(draws)
-        assert solved_within([2], 6, [k])[0, 0] == pytest.approx(share, abs=1e-13)
-
-
 def test_thinning_keeps_the_mean_and_the_bounds() -> None:
     rng = np.random.default_rng(3)
     kept = np.array([thin([0, 30, 100], 100, 20, rng) for _ in range(2000)])
@@ -226,9 +219,12 @@ def test_thinning_keeps_the_mean_and_the_bounds() -> None:
 
 
 def test_impossible_counts_are_refused() -> None:
-    with pytest.raises(ValueError, match="successes <= samples"):
-        solved_within([5], 4, [1])
-    with pytest.raises(ValueError, match="samples recorded"):
-        solved_within([1], 4, [5])
-    with pytest.raises(ValueError, match="one count per problem"):
-        thin([], 4, 2, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="more than were drawn"):
+        thin([5], 4, 2, rng)
+    with pytest.raises(ValueError, match="no samples"):
+        thin([0, 1], [0, 4], 2, rng)
+    with pytest.raises(ValueError, match="no problems"):
+        thin([], 4, 2, rng)
+    with pytest.raises(ValueError, match="beyond the 4 samples"):
+        back_test_power_law([1, 2], 4, fit_to=3, ks=[5])

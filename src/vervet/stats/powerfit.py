@@ -7,9 +7,9 @@ vectorised Levenberg-Marquardt does it in a few milliseconds.
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from vervet.stats.arrays import Bools, Floats
+
 Loss = Literal["log-coverage", "coverage"]
 
 MOST_STEPS = 200
@@ -49,7 +49,7 @@ def least_squares(log_k: Floats, curves: Floats, loss: Loss) -> tuple[Floats, Fl
     return a, b
 
 
-def _start(log_k: Floats, curves: Floats, used: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _start(log_k: Floats, curves: Floats, used: Bools) -> tuple[Floats, Floats]:
     """Straight line through log(-log coverage) against log k: the law in its linear form."""
     inside = used & (curves < 1)
     y = np.log(-np.log(np.where(inside, curves, 0.5)))
@@ -65,7 +65,7 @@ def _residual(
     a: Floats,
     b: Floats,
     target: Floats,
-    used: npt.NDArray[np.bool_],
+    used: Bools,
     loss: Loss,
 ) -> tuple[Floats, Floats]:
     power = np.exp(np.minimum(b[:, None] * log_k, 50.0))

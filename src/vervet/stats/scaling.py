@@ -17,9 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from vervet.stats.arrays import Floats
+from vervet.stats.coverage import coverage as coverage_of
 from vervet.stats.estimate import Estimate
-from vervet.stats.powerfit import Floats, Loss, least_squares
-from vervet.stats.subsets import solved_within
+from vervet.stats.powerfit import Loss, least_squares
+from vervet.stats.thinning import judged_counts
 
 FIT_POINTS = 40
 CHECK_POINTS = 100
@@ -196,7 +198,7 @@ def fit_power_law_to_counts(
     True
     """
     ks = log_spaced(int(np.min(samples)))
-    solved = solved_within(successes, samples, ks)
+    solved = _curves(successes, samples, ks)
     law = fit_power_law(ks, solved.mean(axis=0), loss=loss, base=base)
     if law.reason:
         return PowerLawFit(law, *(_unknown(law.reason, level, solved.shape[0]) for _ in range(2)))
@@ -236,8 +238,8 @@ def back_test_power_law(
     far = np.atleast_1d(np.asarray(ks, dtype=np.int64))
     if far.min() <= fit_to:
         raise ValueError(f"a back-test scores beyond the fit: k = {far.min()} <= {fit_to}")
-    law = fit_power_law(grid, solved_within(successes, samples, grid).mean(axis=0), loss=loss)
-    measured = solved_within(successes, samples, far).mean(axis=0)
+    law = fit_power_law(grid, _curves(successes, samples, grid).mean(axis=0), loss=loss)
+    measured = _curves(successes, samples, far).mean(axis=0)
     return BackTest(
         law,
         fit_to,
@@ -305,6 +307,14 @@ def horizontal_shift(
     common = np.linspace(start, end, CHECK_POINTS)
     stack = np.array([np.interp(common, logs[name], checked[name][1]) for name in checked])
     return HorizontalShift(float(level), reached, float(np.ptp(stack, axis=0).max()))
+
+
+def _curves(successes: npt.ArrayLike, samples: npt.ArrayLike, ks: npt.ArrayLike) -> Floats:
+    """Exact coverage of every problem at every k, shape (problems, ks)."""
+    correct, total = judged_counts(successes, samples)
+    if np.max(ks) > total.min():
+        raise ValueError(f"k = {np.max(ks)} is beyond the {total.min()} samples of a problem")
+    return coverage_of(correct, total, k=ks)
 
 
 def _checked(ks: npt.ArrayLike, coverage: npt.ArrayLike) -> tuple[Floats, Floats]:
