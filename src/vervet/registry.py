@@ -65,6 +65,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     "verifiers": {
         "gsm8k-answer": "vervet.verifiers.gsm8k:gsm8k_answer",
         "math-answer": "vervet.verifiers.math_answer:MathAnswer",
+        "equations": "vervet.verifiers.equations:Equations",
         "choice": "vervet.verifiers.choice:choice",
         "exact": "vervet.verifiers.exact:exact",
         "regex": "vervet.verifiers.exact:regex",
