@@ -24,6 +24,11 @@ EQUATION = re.compile(
 """Every repeat is bounded, so that hostile text costs time in proportion to its length."""
 LONGEST_NUMBER = 30
 """Digits beyond which a number is not what a word problem holds, and costs time."""
+TRAITS = Traits(
+    cost="microseconds",
+    deterministic=True,
+    fooled_by="true equations about the wrong quantities; rejects a slip that is mended later",
+)
 OPERATORS: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -78,11 +83,7 @@ class Equations:
     """Judges by the equations of a reply alone; its score is the share that is true."""
 
     id: str = verifier_id("equations", "1", {})
-    traits: Traits = Traits(
-        cost="microseconds",
-        deterministic=True,
-        fooled_by="true equations about the wrong quantities; rejects a slip that is mended later",
-    )
+    traits: Traits = TRAITS
 
     async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
         """Accept if there is an equation and none is false."""
