@@ -42,9 +42,12 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "aime25": "vervet.problems.competition:aime25",
         "amc23": "vervet.problems.competition:amc23",
         "gpqa-diamond": "vervet.problems.gpqa:gpqa_diamond",
+        "embedded": "vervet.problems.embedded:embedded",
         "files": "vervet.problems.files:files",
     },
     "models": {
+        "marmoset": "vervet.models.marmoset:Marmoset",
+        "marmoset-strong": "vervet.models.marmoset:strong",
         "scripted": "vervet.models.scripted:scripted",
         "command": "vervet.models.command:command",
         "deepinfra": "vervet.models.hosts:deepinfra",
