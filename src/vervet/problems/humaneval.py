@@ -1,0 +1,84 @@
+"""HumanEval (Chen et al. 2021, arXiv:2107.03374) and HumanEval+ (Liu et al. 2023, arXiv:2305.01210)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vervet.problems.benchmark import Benchmark, Style, Upstream
+from vervet.problems.rows import Row
+
+STOP = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(", "\n@")
+"""Where a completion of a base model has left the function (arXiv:2107.03374, section 2.1)."""
+CHAT = (
+    "Complete the following Python function. Reply with the whole function, imports included, "
+    "in one fenced code block.\n\n```python\n{prompt}\n```"
+)
+MAX_TOKENS = 1024
+
+
+def _completion(row: Row, at: int, shots: Sequence[Row]) -> str:
+    del at, shots
+    return str(row["prompt"])
+
+
+def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
+    del at, shots
+    return CHAT.format(prompt=str(row["prompt"]).rstrip())
+
+
+STYLES = {
+    "chat": Style(_chat, max_tokens=MAX_TOKENS, temperature=0.8),
+    "paper": Style(_completion, chat=False, stop=STOP, max_tokens=MAX_TOKENS, temperature=0.8),
+}
+
+
+def _read(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
+    del place
+    prompt, entry_point = str(row["prompt"]), str(row["entry_point"])
+    return str(row["task_id"]), {
+        "prompt": prompt,
+        "entry_point": entry_point,
+        "solution": prompt + str(row["canonical_solution"]),
+        "test": str(row["test"]),
+    }
+
+
+def _read_plus(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
+    name, reference = _read(row, place)
+    if "base_input" not in row:  # the hub's Parquet has the tests as source only
+        return name, reference
+    return name, {
+        **{key: value for key, value in reference.items() if key != "test"},
+        "inputs": {"base": row["base_input"], "plus": row["plus_input"]},
+        "atol": float(row["atol"]),
+        "oracle": "humaneval",
+    }
+
+
+humaneval = Benchmark(
+    name="humaneval",
+    upstream=Upstream(
+        "openai/openai_humaneval",
+        {
+            "test": (
+                "HumanEval.jsonl",
+                "HumanEval.jsonl.gz",
+                "openai_humaneval/test-*.parquet",
+                "test-*.parquet",
+            )
+        },
+    ),
+    verifier="unit-tests",
+    read=_read,
+    styles=STYLES,
+)
+
+humaneval_plus = Benchmark(
+    name="humaneval-plus",
+    upstream=Upstream(
+        "evalplus/humanevalplus",
+        {"test": ("HumanEvalPlus*.jsonl", "HumanEvalPlus*.jsonl.gz", "data/test-*.parquet", "test-*.parquet")},
+    ),
+    verifier="unit-tests",
+    read=_read_plus,
+    styles=STYLES,
+)

