@@ -58,6 +58,17 @@ def name(path: Path) -> str:
     return str(path.relative_to(SRC))
 
 
+def room_map() -> str:
+    """Draw the rows as the README shows them, the highest first."""
+    rows = [" · ".join(row) for row in reversed(ROWS)]
+    return "```text\n" + "\n".join(rows) + "\n```"
+
+
+def test_the_readme_shows_the_rooms() -> None:
+    readme = (SRC.parent.parent / "README.md").read_text()
+    assert readme.partition("architecture.py -->\n")[2].partition("\n<!--")[0] == room_map()
+
+
 @pytest.mark.parametrize("path", modules(), ids=name)
 def test_every_module_has_a_room(path: Path) -> None:
     assert room(path) in LEVEL
