@@ -44,6 +44,8 @@ class Benchmark:
     """A published problem set; calling it returns its problems."""
 
     name: str
+    about: str
+    """One line for lists."""
     upstream: Upstream
     verifier: str
     read: Callable[[Row, str], tuple[str, Mapping[str, Any]]]

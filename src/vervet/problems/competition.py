@@ -99,6 +99,7 @@ OLYMPIAD = {"chat": Style(_chat, max_tokens=LONGER)}
 
 math = Benchmark(
     name="math",
+    about="MATH: 5,000 competition problems (Hendrycks et al. 2021); subset monkeys-128.",
     upstream=Upstream(
         "EleutherAI/hendrycks_math",
         {
@@ -118,6 +119,7 @@ math = Benchmark(
 )
 math500 = Benchmark(
     name="math500",
+    about="MATH-500: the held-out part of MATH (Lightman et al. 2023).",
     upstream=Upstream("HuggingFaceH4/MATH-500", {"test": ("test.jsonl", "test*.parquet")}),
     verifier="math-answer",
     read=_read_math,
@@ -125,6 +127,7 @@ math500 = Benchmark(
 )
 aime24 = Benchmark(
     name="aime24",
+    about="AIME 2024: 30 olympiad qualifiers, answers 0 to 999.",
     upstream=Upstream(
         "HuggingFaceH4/aime_2024",
         {"test": ("aime24.jsonl", "aime24/test.*", "data/train-*.parquet", "*.parquet")},
@@ -135,6 +138,7 @@ aime24 = Benchmark(
 )
 aime25 = Benchmark(
     name="aime25",
+    about="AIME 2025: 30 olympiad qualifiers, answers 0 to 999.",
     upstream=Upstream(
         "math-ai/aime25",
         {"test": ("aime25.jsonl", "aime25/test.*", "test.jsonl", "test*.parquet", "*.parquet")},
@@ -145,6 +149,7 @@ aime25 = Benchmark(
 )
 amc23 = Benchmark(
     name="amc23",
+    about="AMC 12 of 2023: 40 problems with numeric answers.",
     upstream=Upstream(
         "math-ai/amc23",
         {"test": ("amc23.jsonl", "amc23/test.*", "test-*.parquet", "data/*.parquet", "*.parquet")},

@@ -45,6 +45,7 @@ def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
 
 gpqa_diamond = Benchmark(
     name="gpqa-diamond",
+    about="GPQA Diamond: 198 graduate questions with four choices (Rein et al. 2023).",
     upstream=Upstream("Idavidrein/gpqa", {"test": ("gpqa_diamond.csv",)}),
     verifier="choice",
     read=_read,

@@ -27,6 +27,7 @@ def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
 
 gsm8k = Benchmark(
     name="gsm8k",
+    about="GSM8K: 1,319 grade-school word problems (Cobbe et al. 2021).",
     upstream=Upstream(
         "openai/gsm8k",
         {

@@ -64,6 +64,14 @@ class AnswerVerifier:
         outcome = Outcome.ACCEPT if answer == expected else Outcome.REJECT
         return verdict(self.id, sample, trial, outcome, answer)
 
+    def reference_replies(self, problem: Problem) -> dict[str, str]:
+        """Return replies that must be accepted: the reference itself, and its worked solution."""
+        return {
+            part: text
+            for part in (self.field, "solution")
+            if (text := str(problem.reference.get(part) or "")) and self.extract(text) is not None
+        }
+
 
 def reference_class(verifier: AnswerVerifier, reference: object) -> str | None:
     """Return the class of a reference, which may be a number or a whole worked solution."""

@@ -79,8 +79,6 @@ def readings(node: Node) -> set[str]:
             return {f"({', '.join(values)})", f"{{{', '.join(sorted(set(values)))}}}"}
         case Many("set", items):
             return {", ".join(sorted(listed(items)))}
-        case Many("tuple", items, "()") if all(isinstance(i, Relation) for i in items):
-            return {f"({', '.join(canonical(i) for i in items)})"}
     return set()
 
 

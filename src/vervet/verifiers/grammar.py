@@ -17,9 +17,9 @@ import re
 from itertools import product as every_way
 
 from vervet.verifiers.latex import QUOTE
-from vervet.verifiers.reader import Reader, decimal
+from vervet.verifiers.reader import Reader
 from vervet.verifiers.tokens import CONSTANTS, FUNCTIONS, LONGEST_PRODUCT, tokenise
-from vervet.verifiers.tree import Many, Node, Number, Symbol, Unread, Words
+from vervet.verifiers.tree import Many, Node, Symbol, Unread, Words
 
 MOST_SIGNS = 3
 """`±` signs in one answer; each doubles the number of values."""
@@ -75,16 +75,9 @@ def is_words(text: str) -> bool:
 
 
 def _words(text: str) -> Node:
-    """Read quoted words: a number or a letter in them is itself."""
+    """Read words: a single letter is a choice or a variable."""
     letter = CHOICE.fullmatch(text)
-    if letter:
-        return Symbol(letter[1])
-    try:
-        return (
-            Number(decimal(text)) if text.isdecimal() else Words(" ".join(text.casefold().split()))
-        )
-    except ValueError as cause:
-        raise Unread from cause
+    return Symbol(letter[1]) if letter else Words(" ".join(text.casefold().split()))
 
 
 def _signs(tokens: list[str]) -> list[list[str]]:

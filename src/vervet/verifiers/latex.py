@@ -64,6 +64,7 @@ THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,?\s*\\[!,;: ]\s*)(?=\d{3}(?!\d))")
 SPACING = re.compile(r"\\[,;:! >]|\\hspace\*?\{[^{}]*\}|\\phantom\{[^{}]*\}")
 ROOT = re.compile(r"\u221a\s*([0-9]+)")
 SHORT_FRACTION = re.compile(r"\\frac\s*(\d)\s*(\d)(?!\d)")
+DIGIT = re.compile(r"\d")
 DELIMITERS = re.compile(r"\\[()\[\]]|\$")
 DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?")
 QUOTE = '"'
@@ -103,7 +104,10 @@ def _spelling(match: re.Match[str]) -> str:
 def _unwrap(text: str) -> str:
     r"""Mark an answer that is nothing but words: `\text{Evelyn}`."""
     whole = WORDS_ONLY.fullmatch(text)
-    return f"{QUOTE}{whole[1].strip()}{QUOTE}" if whole else text
+    if whole is None:
+        return text
+    words = whole[1].strip()
+    return words if DIGIT.search(words) else f"{QUOTE}{words}{QUOTE}"
 
 
 def plain_text(answer: str) -> str:

@@ -91,6 +91,18 @@ class MathAnswer:
             return verdict(self.id, sample, trial, Outcome.ERROR, answer, NO_REFERENCE)
         return await self.compare(str(reference), candidate, sample, trial)
 
+    def reference_replies(self, problem: Problem) -> dict[str, str]:
+        """Return replies that must be accepted: the reference, its solution if that has a box."""
+        answer = str(problem.reference.get("answer") or "")
+        solution = str(problem.reference.get("solution") or "")
+        stated = (
+            f"Final Answer: The final answer is ${answer}$. I hope it is correct."
+            if self.extract is papers_answer
+            else f"\\boxed{{{answer}}}"
+        )
+        boxed = self.extract is not papers_answer and last_boxed(solution) is not None
+        return {"answer": stated, **({"solution": solution} if boxed else {})}
+
     async def compare(self, reference: str, candidate: str, sample: Sample, trial: int) -> Verdict:
         """Return the verdict on a candidate answer."""
         try:

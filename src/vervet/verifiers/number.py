@@ -16,6 +16,8 @@ NUMBER = re.compile(
 DIGITS = re.compile(r"\d")
 DASHES = str.maketrans(dict.fromkeys("\N{MINUS SIGN}\N{EN DASH}\N{FULLWIDTH HYPHEN-MINUS}", "-"))
 DECIMAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?")
+MOST_PLACES = 60
+"""A fraction that ends later than this is written as a fraction."""
 LONGEST_FRACTION = 2_000
 """Digits; longer fractions are not reduced to lowest terms."""
 
@@ -101,7 +103,7 @@ def quotient(top: int, bottom: int) -> str:
         rest, twos = rest // 2, twos + 1
     while rest % 5 == 0:
         rest, fives = rest // 5, fives + 1
-    if rest != 1 or bottom == 1:
+    if rest != 1 or bottom == 1 or max(twos, fives) > MOST_PLACES:
         return f"{top}/{bottom}" if bottom != 1 else str(top)
     places = max(twos, fives)
     digits = str(abs(top) * 10**places // bottom).rjust(places + 1, "0")
