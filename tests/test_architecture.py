@@ -22,6 +22,7 @@ LEVEL = {room: level for level, row in enumerate(ROWS) for room in row}
 # Rooms of one row do not know each other, but for these, each for its reason.
 NEIGHBOURS = {
     ("registry", "errors"),  # a name that leads nowhere is a ConfigError
+    ("viewing", "reporting"),  # the viewer shows the report and more of the same
     ("cli", "demo"),  # the demo is a command
 }
 ALONE = {"types", "stats"}

@@ -93,3 +93,8 @@ def test_the_examples_of_every_help_run_in_order(tmp_path: Path) -> None:
                 continue  # they run until stopped; their own tests start and stop them
             done = run(vervet(line), tmp_path)
             assert done.returncode == 0, f"{line}\n{done.stdout[-500:]}\n{done.stderr[-2000:]}"
+
+
+def test_the_page_of_the_analysis_schema_is_the_generated_one() -> None:
+    done = run([sys.executable, str(ROOT / "scripts" / "analysis_page.py")], ROOT)
+    assert (ROOT / "docs" / "analysis.md").read_text() == done.stdout
