@@ -1,4 +1,4 @@
-"""Writes docs/analysis.md from the declared schema: `python scripts/analysis_page.py > docs/analysis.md`."""
+"""Writes the page of the analysis schema: `scripts/analysis_page.py > docs/analysis.md`."""
 
 import ast
 from pathlib import Path
@@ -6,9 +6,10 @@ from pathlib import Path
 SCHEMA = Path(__file__).resolve().parents[1] / "src/vervet/analysis/schema.py"
 INTRODUCTION = """# The analysis document: `vervet.analysis/1`
 
-`vervet analyze --json` prints one JSON document: `{"schema": "vervet.analysis/1", "coverage": [...],
-...}`. This page is generated from `src/vervet/analysis/schema.py`. New keys are added; a key never
-changes meaning. A number that is not known is null.
+`vervet analyze --json` prints one JSON document:
+`{"schema": "vervet.analysis/1", "coverage": [...], ...}`. This page is generated from
+`src/vervet/analysis/schema.py`. New keys are added; a key never changes meaning. A number that is
+not known is null.
 """
 
 

@@ -80,7 +80,7 @@ def test_every_option_has_help() -> None:
         (n, p.name)
         for n, c in commands().items()
         for p in c.params
-        if isinstance(p, click.Option) and not p.help and p.name not in {"temperature", "top_p"}
+        if isinstance(p, click.Option) and not p.help
     ]
     assert silent == []
 
