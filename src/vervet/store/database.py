@@ -44,6 +44,7 @@ class Database:
             "threads": threads,
         }
         self._connection = duckdb.connect(config=settings)
+        weakref.finalize(self, self._connection.close)
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -63,9 +64,14 @@ class Database:
         arrays = to_columns(table, rows)
         known = {name: array for name, array in arrays.items() if array is not None}
         chosen = ", ".join(_stored(column, known) for column in table.columns)
+        copy = f"COPY (SELECT {chosen} FROM rows_) TO {_quoted(path)} ({PARQUET})"  # noqa: S608
         with self._cursor() as cursor:
             cursor.register("rows_", known)
-            cursor.execute(f"COPY (SELECT {chosen} FROM rows_) TO {_quoted(path)} ({PARQUET})")  # noqa: S608
+            try:
+                cursor.execute(copy)
+            except duckdb.InvalidInputException:
+                cursor.register("rows_", {name: _encodable(known[name]) for name in known})
+                cursor.execute(copy)
 
     def merge(self, table: Table, paths: Sequence[Path], goal: Path) -> None:
         """Write the union of `paths` to a new file: samples by key, problems as they came."""
@@ -197,6 +203,17 @@ def _joined(column: Column, parts: list[dict[str, Any]]) -> NDArray[Any]:
         dtype = "float64"
     pieces = [np.asarray(part.pop(column.name), dtype=dtype) for part in parts]
     return np.concatenate(pieces) if pieces else np.empty(0, dtype=dtype)
+
+
+def _encodable(array: NDArray[Any]) -> NDArray[Any]:
+    """Return texts with lone surrogates replaced: they are not UTF-8 and cannot be stored."""
+    if array.dtype != object:
+        return array
+    texts = [
+        text and text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        for text in array.tolist()
+    ]
+    return np.array(texts, dtype=object)
 
 
 def _stored(column: Column, known: Mapping[str, object]) -> str:

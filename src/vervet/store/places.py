@@ -28,6 +28,8 @@ SETTLED_SECONDS = 0.05
 """File systems stamp changes this finely, or finer."""
 LISTED_SECONDS = 5.0
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class Place(Protocol):
     """A folder of files that appear whole."""
@@ -260,8 +262,7 @@ def writing(place: Place, name: str, what: str, *, new: bool = False) -> Iterato
 
 def refusal(place: Place, what: str, error: Exception) -> StoreError:
     """Say in one line that `what` could not be written, and what helps."""
-    full = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-    if getattr(error, "errno", None) in full or "No space left" in str(error):
+    if getattr(error, "errno", None) in FULL or any(os.strerror(n) in str(error) for n in FULL):
         return StoreError(
             f"the disk is full: {what} not written to {place.url}. What was stored before is "
             "whole. Free some space and run the same command again."
