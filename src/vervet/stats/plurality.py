@@ -141,7 +141,8 @@ class _Field:
             if keep.sum() < WORTH_TRIMMING * len(z):
                 z, product, power = z[keep], product[:, keep], power[:, keep]
         both = np.where((z == 0) | (2 * z == self.draw.points), 1, 2)
-        return float(weight @ product.real @ both) / self.draw.points / self.draw.chance
+        won = float(weight @ product.real @ both) / self.draw.points / self.draw.chance
+        return min(max(won, 0.0), 1.0)
 
     def _powers(self, points: Ints, start: int, count: int) -> Complexes:
         """Return z^u for u = start .. start + count - 1; the angle is reduced exactly."""

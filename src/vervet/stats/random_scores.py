@@ -111,7 +111,7 @@ class _Mixed:
         top = share * ((1 - share) * ring * pull.sum(axis=1) + share * (pull * w).sum(axis=1))
         value = (np.exp(height + 1j * angle) * top).real
         twice = np.where((spot == 0) | (2 * spot == points), 1.0, 2.0)
-        return float((weight[cell] * twice) @ value) / points / chance
+        return min(max(float((weight[cell] * twice) @ value) / points / chance, 0.0), 1.0)
 
     def _nodes(self, k: int) -> Ints:
         """Return Gauss nodes per level, none where the level cannot matter.

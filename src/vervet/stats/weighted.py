@@ -170,7 +170,8 @@ class _Poll:
         values = [
             _share_of(j, table, under, rest / chance) for j in np.flatnonzero(self.correct).tolist()
         ]
-        return float(np.sum(np.array(values).reshape(-1, len(turn)) @ twice)) / points
+        total = float(np.sum(np.array(values).reshape(-1, len(turn)) @ twice)) / points
+        return min(max(total, 0.0), 1.0)
 
     def _sums(self, share: float, turn: Complexes, width: int) -> Complexes:
         """Return the law of every answer's weight at every point z, (answers, points, sums)."""
