@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from threading import Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+POLL_SECONDS = 0.1
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -40,10 +41,19 @@ def _in_thread(main: Coroutine[Any, Any, T]) -> T:
     thread = Thread(target=work, name="vervet")
     thread.start()
     try:
-        return ended.result()
-    except KeyboardInterrupt:
+        return _wait(ended)
+    except (KeyboardInterrupt, asyncio.CancelledError):
         loop, task = started.result()
         loop.call_soon_threadsafe(task.cancel)
         raise
     finally:
         thread.join()
+
+
+def _wait(ended: Future[T]) -> T:
+    """Wait for the end; a loop that blocks here cannot hear that its task is cancelled."""
+    caller = asyncio.current_task()
+    while not wait([ended], POLL_SECONDS).done:
+        if caller is not None and caller.cancelling():
+            raise asyncio.CancelledError
+    return ended.result()
