@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from vervet.analysis.accounts import excluded_rows, missing_rows, problem_rows
 from vervet.analysis.costs import cost_rows
 from vervet.analysis.curves import Settings, coverage_rows, selection_rows
-from vervet.analysis.recorded import Drawn, drawn_by_model, verdicts_on
+from vervet.analysis.imperfect import first_accepted_rows, success_rows, verifier_row
+from vervet.analysis.recorded import Drawn, Judged, drawn_by_model, verdicts_on
 from vervet.analysis.result import Analysis
-from vervet.analysis.scaling import fit_rows
+from vervet.analysis.scaling import fit_rows, forecast_rows
 from vervet.analysis.schema import Document, ExcludedRow, RunRow
 from vervet.errors import ConfigError
 from vervet.store import Run
@@ -37,6 +38,10 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
         runs: what was recorded.
         k: attempts to report; empty for 1, 2, 5, 10, ... as far as the samples go.
         verifier: use the verdicts of this one only, by id or by name.
+        against: take this verifier's verdicts as the truth about the others.
+        forecast: forecast coverage at these k, beyond what was drawn.
+        false_positive_cost: what returning a wrong answer costs, a right one being worth 1.
+        cost_ratio: λ, the cost of one verification in solutions.
         level: nominal coverage of intervals.
         seed: of the bootstrap over problems.
 
@@ -47,19 +52,30 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
     opened = [runs] if isinstance(runs, Run) else list(runs)
     found = [(run, drawn_by_model(run)) for run in opened]
     labels = _labels([each for _, models in found for each in models])
+    asked = Asked(verifier, against)
     parts = [
-        _Part(run, [replace(d, model=labels[d.sampler_id]) for d in models], verifier)
+        _Part(run, [replace(d, model=labels[d.sampler_id]) for d in models], asked)
         for run, models in found
     ]
     judged = [each for part in parts for each in part.judged]
-    if not judged:
-        raise ConfigError(_nothing(opened, verifier))
+    pairs = [pair for part in parts for pair in part.pairs]
+    if not judged or (against is not None and not any(part.truths for part in parts)):
+        raise ConfigError(_nothing(opened, against if judged else verifier))
     return Analysis(
         Document(
             runs=tuple(part.row() for part in parts),
             coverage=_gather(coverage_rows(each, settings) for each in judged),
-            selection=_gather(selection_rows(each, settings) for each in judged),
+            selection=(
+                *_gather(selection_rows(each, settings) for each in judged),
+                *_gather(first_accepted_rows(*pair, settings) for pair in pairs),
+            ),
+            success=_gather(success_rows(*pair, settings, cost_ratio=cost_ratio) for pair in pairs),
             fits=_gather(fit_rows(each, settings) for each in judged),
+            forecasts=_gather(forecast_rows(each, forecast) for each in judged),
+            verifiers=tuple(
+                verifier_row(*pair, settings, false_positive_cost=false_positive_cost)
+                for pair in pairs
+            ),
             costs=_gather(cost_rows(each, settings) for part in parts for each in part.models),
             problems=_gather(problem_rows(each) for each in judged),
             excluded=_gather(part.excluded() for part in parts),
@@ -67,16 +83,40 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
     )
 
 
-class _Part:
-    """One run: its models, and the verdicts that were asked for."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which verifiers an analysis is about."""
 
-    def __init__(self, run: Run, models: list[Drawn], verifier: str | None) -> None:
+    verifier: str | None
+    against: str | None
+
+    def judges(self, judged: Judged) -> bool:
+        """Return whether a verifier's own curves are wanted; the truth's always are."""
+        names = {self.verifier, self.against} if self.verifier else None
+        return names is None or bool(names & {judged.verifier, judged.verifier_id})
+
+    def truth(self, judged: Judged) -> bool:
+        """Return whether a verifier is the one taken as truth."""
+        return self.against in {judged.verifier, judged.verifier_id}
+
+
+class _Part:
+    """One run: its models, and the verdicts that were asked for, the truth's first."""
+
+    def __init__(self, run: Run, models: list[Drawn], asked: Asked) -> None:
         self.run = run
         self.models = models
         every = [each for drawn in models for each in verdicts_on(run, drawn)]
         names = _short_names({each.verifier_id for each in every})
         self.named = [replace(each, verifier=names[each.verifier_id]) for each in every]
-        self.judged = [e for e in self.named if verifier in (None, e.verifier, e.verifier_id)]
+        wanted = [each for each in self.named if asked.judges(each)]
+        self.judged = sorted(wanted, key=lambda each: not asked.truth(each))
+        self.truths = {e.drawn.sampler_id: e for e in self.named if asked.truth(e)}
+        self.pairs = [
+            (each, truth)
+            for each in self.judged
+            if (truth := self.truths.get(each.drawn.sampler_id)) is not None and each is not truth
+        ]
 
     def row(self) -> RunRow:
         return RunRow(

@@ -32,14 +32,16 @@ class Settings:
         """Return a fresh generator, so that every curve resamples the same problems."""
         return np.random.default_rng(self.seed)
 
+    def depth(self, total: Ints) -> int:
+        """Return the k that nearly all problems have enough samples for."""
+        counts = np.sort(total)
+        return int(counts[int((1 - ENOUGH_PROBLEMS) * len(counts))]) if len(counts) else 0
+
     def grid(self, total: Ints) -> list[int]:
         """Return the k to report: those asked for, else 1, 2, 5, 10, ... as far as samples go."""
         if self.ks:
             return sorted(self.ks)
-        counts = np.sort(total)
-        if not len(counts):
-            return []
-        largest = int(counts[int((1 - ENOUGH_PROBLEMS) * len(counts))])
+        largest = self.depth(total)
         steps = [m * 10**e for e in range(8) for m in (1, 2, 5)]
         return [k for k in steps if k < largest] + ([largest] if largest else [])
 
@@ -110,11 +112,4 @@ def _selections(judged: Judged, ks: list[int]) -> Iterator[tuple[str, str, Float
         yield "majority", "answers", majority(judged.ballots(), k=ks)
     logprob = judged.drawn.number("logprob")
     if np.isfinite(logprob[judged.judged]).any():
-        yield "best-of", "logprob", best_of(*_by_problem(judged, logprob), k=ks)
-
-
-def _by_problem(judged: Judged, score: Floats) -> tuple[list[Floats], list[Floats]]:
-    rows = np.flatnonzero(judged.judged)
-    cuts = np.searchsorted(judged.drawn.problem[rows], np.arange(1, len(judged.drawn.problems)))
-    right = judged.accepted[rows].astype(np.float64)
-    return np.split(score[rows], cuts), np.split(right, cuts)
+        yield "best-of", "logprob", best_of(*judged.split(logprob, judged.accepted), k=ks)

@@ -1,7 +1,7 @@
 """Tables to arrays: the samples of one model, and what each verifier says of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,8 @@ class Judged:
     answers: tuple[str, ...]
     score: Floats
     """Mean score over trials, NaN where there is none."""
-    details: dict[str, int] = field(default_factory=dict)
+    tokens: float
+    """Mean tokens of one verification, prompt included; NaN where not counted."""
 
     @property
     def judged(self) -> Bools:
@@ -119,6 +120,12 @@ class Judged:
     def total(self) -> Ints:
         """N: judged samples of each problem."""
         return self.count(self.judged)
+
+    def split(self, *values: NDArray[Any]) -> tuple[list[NDArray[Any]], ...]:
+        """Cut arrays over samples into one array for each problem, judged samples only."""
+        rows = np.flatnonzero(self.judged)
+        cuts = np.searchsorted(self.drawn.problem[rows], np.arange(1, len(self.drawn.problems)))
+        return tuple(np.split(value[rows], cuts) for value in values)
 
     def ballots(self) -> list[Ballot]:
         """Return the counted answers of each problem; errors are left out."""
@@ -193,7 +200,10 @@ def _drawn(
 
 def verdicts_on(run: Run, drawn: Drawn) -> list[Judged]:
     """Return what every verifier says of a model's samples."""
-    columns = ("problem_id", "index", "verifier_id", "outcome", "answer", "score")
+    columns = (
+        "problem_id", "index", "verifier_id", "outcome", "answer", "score", "prompt_tokens",
+        "completion_tokens",
+    )  # fmt: skip
     found = run.scan(Verdict, columns, {"sampler_id": drawn.sampler_id})
     codes = np.unique(found["verifier_id"]) if len(found) else np.array([], dtype=np.int64)
     return [
@@ -226,7 +236,14 @@ def _judged(rows: Columns, drawn: Drawn, verifier_id: str) -> Judged:
         answer,
         rows.categories["answer"],
         score,
+        _mean_tokens(rows),
     )
+
+
+def _mean_tokens(rows: Columns) -> float:
+    used = rows["prompt_tokens"].astype(np.float64) + rows["completion_tokens"]
+    counted = used[np.isfinite(used)]
+    return float(counted.mean()) if len(counted) else float("nan")
 
 
 def _places(rows: Columns, drawn: Drawn) -> tuple[Ints, Bools]:

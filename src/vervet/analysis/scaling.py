@@ -1,12 +1,17 @@
 """Scaling laws and forecasts of one model under one verifier."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from vervet.analysis.curves import Settings
+from vervet.analysis.curves import Settings, measured
 from vervet.analysis.recorded import Ints, Judged
-from vervet.analysis.schema import FitRow
+from vervet.analysis.schema import FitRow, ForecastRow
+from vervet.stats.forecast import forecast_coverage
 from vervet.stats.scaling import PowerLawFit, back_test_power_law, fit_power_law_to_counts
 
+FORECAST_LEVEL = 0.9
+"""Forecast intervals are calibrated at this level."""
 LEAST_SAMPLES = 10
 """Samples a problem below which a curve has too few points for a law."""
 BACKTEST_SHARE = 10
@@ -26,6 +31,25 @@ def fit_rows(judged: Judged, settings: Settings) -> list[FitRow]:
         for fit in [
             fit_power_law_to_counts(*counts, loss=loss, level=settings.level, rng=settings.rng)
         ]
+    ]
+
+
+def forecast_rows(judged: Judged, ks: Sequence[int]) -> list[ForecastRow]:
+    """Return coverage forecast at each k, pooled over difficulty families."""
+    correct, total = judged.correct, judged.total
+    known = total > 0
+    if not ks or not known.any():
+        return []
+    found = forecast_coverage(correct[known], total[known], list(ks), level=FORECAST_LEVEL)
+    return [
+        ForecastRow(
+            model=judged.drawn.model,
+            verifier=judged.verifier,
+            k=k,
+            regime=found.regime,
+            **measured(estimate),
+        )
+        for k, estimate in zip(found.ks, found.estimates, strict=True)
     ]
 
 

@@ -148,9 +148,13 @@ class VerifierRow:
     soundness_low: float
     soundness_high: float
     false_positive_rate: float
-    """P(truth rejects | verifier accepts)."""
+    """P(verifier accepts | truth rejects) = 1 - soundness."""
     false_positive_rate_low: float
     false_positive_rate_high: float
+    precision: float
+    """P(truth accepts | verifier accepts) over all samples."""
+    precision_low: float
+    precision_high: float
     accuracy_given_accept: float
     """Mean over problems of P(truth accepts | verifier accepts): the limit of resampling."""
     limit_low: float
@@ -163,6 +167,8 @@ class VerifierRow:
     best_k_low: int | None
     best_k_high: int | None
     best_reward: float
+    best_note: str
+    """How sharp the best number of attempts is."""
     false_positive_cost: float
     level: float
     method: str

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from vervet.analysis.result import Analysis
     from vervet.analysis.table import Table
 
-NUMBER_COLUMNS = ("value", "low", "high")
-
 
 def say(result: Any, *, as_json: bool) -> None:  # noqa: ANN401 - whatever a command returns
     """Print a result: one JSON document, or lines for people."""
@@ -39,20 +37,32 @@ def note(message: str) -> None:
     click.echo(message, err=True)
 
 
+WIDEST = 12
+"""Columns beyond which a table is turned on its side, one column for each row."""
+
+
 def show(table: "Table") -> None:
     """Print a table; columns without any value are left out."""
+    shown = table.cells()
     columns = [
         (i, name)
         for i, name in enumerate(table.columns)
-        if any(cells[i] not in {"–", ""} for cells in table.cells())
+        if any(cells[i] not in {"–", ""} for cells in shown)
     ]
+    grid = [[name for _, name in columns], *([cells[i] for i, _ in columns] for cells in shown)]
+    if len(columns) > WIDEST:
+        grid = [list(column) for column in zip(*grid, strict=True)]
     drawn = RichTable(title=table.title, title_justify="left", title_style="bold", box=None)
-    for i, name in columns:
-        number = any(isinstance(row.get(table.columns[i]), (int, float)) for row in table.rows)
+    for place, name in enumerate(grid[0]):
+        number = all(_is_number(line[place]) for line in grid[1:])
         drawn.add_column(name, justify="right" if number else "left", overflow="fold")
-    for cells in table.cells():
-        drawn.add_row(*(cells[i] for i, _ in columns))
+    for line in grid[1:]:
+        drawn.add_row(*line)
     Console(width=None if Console().is_terminal else 160).print(drawn)
+
+
+def _is_number(cell: str) -> bool:
+    return cell == "–" or not cell.strip("0123456789.,-+e")
 
 
 def summary(analysis: "Analysis") -> None:
