@@ -1,7 +1,7 @@
 """Train marmoset from scratch: `python training/train.py OUT`.
 
 Everything follows from the seed: the stories, the order they come in and the first weights. At
-each of the steps in KEEP the weights are written as a Hugging Face folder.
+each step of --keep the weights are written as a Hugging Face folder; the last one ends it.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def optimizers(model: Llama) -> list[torch.optim.Optimizer]:
 
 
 def rate(step: int, steps: int) -> float:
-    """Return the share of the peak rate: a short rise, a plateau, a linear fall to a twentieth."""
+    """Return the share of the peak rate: a short rise, a plateau, a linear fall."""
     return min(1.0, (step + 1) / WARM, max(0.05, 2.0 * (1 - step / steps)))
 
 
@@ -110,7 +110,7 @@ def train(out: Path, *, steps: int, keep: list[int], seed: int) -> None:
     learners = optimizers(model)
     peaks = [group["lr"] for learner in learners for group in learner.param_groups]
     seen, began = 0, time.process_time()
-    for step, (tokens, targets) in zip(range(steps + 1), batches(rng, encoder), strict=False):
+    for step, (tokens, targets) in zip(range(max(keep) + 1), batches(rng, encoder), strict=False):
         if step in keep:
             folder = out / f"step-{step}"
             tokenizer.write(folder, vocabulary, merges, context=shape.context)
@@ -147,8 +147,8 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=4_000)
-    parser.add_argument("--keep", type=int, nargs="+", default=[600, 4_000])
+    parser.add_argument("--steps", type=int, default=4_000, help="where the rate would reach zero")
+    parser.add_argument("--keep", type=int, nargs="+", default=[600, 2_500])
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--threads", type=int, default=1)
     settings = parser.parse_args()
