@@ -17,7 +17,7 @@ from vervet.errors import ConfigError
 from vervet.reporting.charts import as_document
 from vervet.reporting.curves import Pair, Row, display, pairs
 from vervet.reporting.difficulty import ranked
-from vervet.reporting.html import policy, render, run_title, style, templates, text_of
+from vervet.reporting.html import frame, render, run_title, templates, text_of
 from vervet.reporting.reading import Heading, outcome_words, tally
 from vervet.reporting.recorded import Recorded, recorded
 from vervet.store import Run
@@ -81,19 +81,20 @@ class Viewer:
         """Answer with one page of the samples of a problem, of one outcome or of all."""
         problem_id = request.query.get("id", "")
         async with self.lock:
-            problem = await asyncio.to_thread(self.source.problem, problem_id)
-            if problem is None:
+            found = await asyncio.to_thread(self.source.problems, [problem_id])
+            if problem_id not in found:
                 raise web.HTTPNotFound(text="this run has no such problem")
-            headings = await asyncio.to_thread(self.source.headings, problem_id)
+            every = await asyncio.to_thread(self.source.headings, [problem_id])
+        headings = every[problem_id]
         wanted = request.query.get("outcome", "")
         kept = [h for h in headings if wanted in {"", h.outcome}]
         here = {"id": problem_id, "outcome": wanted}
         shown, paging = paged(request, kept, "problem", here)
         async with self.lock:
-            samples = await asyncio.to_thread(self.source.samples, problem_id, shown)
+            samples = await asyncio.to_thread(self.source.samples, shown)
         return self._page(
             "problem.html",
-            problem=problem,
+            problem=found[problem_id],
             tallies=tally(headings),
             samples=samples,
             total=len(kept),
@@ -103,18 +104,8 @@ class Viewer:
         )
 
     def _page(self, name: str, **parts: Any) -> web.Response:  # noqa: ANN401 - a template's own
-        scripts = [text_of("script.js")]
-        page = (
-            templates()
-            .get_template(name)
-            .render(
-                title=self.title,
-                style=style(),
-                scripts=scripts,
-                policy=policy(scripts),
-                **parts,
-            )
-        )
+        template = templates().get_template(name)
+        page = template.render(title=self.title, **frame([text_of("script.js")]), **parts)
         return web.Response(text=page, content_type="text/html")
 
 

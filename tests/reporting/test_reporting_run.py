@@ -112,7 +112,7 @@ def test_asked_for_problems_are_shown_and_unknown_ones_refused(run: Run, tmp_pat
 
 
 def test_samples_are_shown_of_each_outcome(run: Run, analysed: dict[str, Any]) -> None:
-    reading = recorded([run], analysed).reading("set/4", 12)
+    reading = recorded([run], analysed).readings(["set/4"], 12)[0]
     outcomes = [one.outcome for one in reading.shown]
     assert reading.total == SAMPLES
     assert {o: outcomes.count(o) for o in set(outcomes)} == {"accept": 5, "reject": 4, "error": 3}
@@ -127,7 +127,8 @@ def test_the_verdict_shown_is_that_of_most_trials(tmp_path: Path) -> None:
     said = (Outcome.ACCEPT, Outcome.REJECT, Outcome.ACCEPT)
     opened.append([Verdict("p", MODEL, 0, JUDGE, t, o) for t, o in enumerate(said)])
     opened.append([Verdict("p", MODEL, 0, "other@1", 0, Outcome.REJECT)])
-    reading = recorded([opened], as_document(analyze(opened, verifier="exact"))).reading("p", 5)
+    document = as_document(analyze(opened, verifier="exact"))
+    reading = recorded([opened], document).readings(["p"], 5)[0]
     assert [one.outcome for one in reading.shown] == ["accept", "unjudged"]
     assert [v.verifier_id for v in reading.shown[0].verdicts] == [JUDGE] * 3 + ["other@1"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from vervet.reporting.curves import COVERAGE, Row, Rows, curves_of, display, pairs
+from vervet.reporting.curves import COVERAGE, Row, Rows, curves_of, display, model_names, pairs
 from vervet.reporting.marks import (
     Chart,
     Table,
@@ -41,9 +41,10 @@ def cost_charts(document: Row) -> dict[str, Chart]:
 def unknown_costs(document: Row) -> dict[str, list[str]]:
     """Return, for each unit, the models whose cost in it is not known."""
     rows = document.get("costs", ())
+    names = model_names(document)
     models = list(dict.fromkeys(row["model"] for row in rows))
     priced = {unit: {r["model"] for r in rows if known(r.get(unit))} for unit in UNITS}
-    return {unit: [m for m in models if m not in priced[unit]] for unit in UNITS}
+    return {unit: [names.get(m, m) for m in models if m not in priced[unit]] for unit in UNITS}
 
 
 def _points(document: Row, unit: str) -> Iterator[Spec]:

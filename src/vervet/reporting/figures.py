@@ -25,6 +25,8 @@ POINTS = 72
 PRINTED_SIZE, DRAWN_SIZE = 8, 12
 """Charts are laid out with 12-pixel type and scaled until it is 8 pt."""
 NARROW = 520
+TALLEST = 0.66
+"""Height of a figure without labels beside its curves, as a share of its width."""
 PIXELS_PER_INCH = 300
 
 
@@ -88,6 +90,7 @@ def printed(chart: Chart, inches: float) -> Spec:
         layers = [part for part in spec["layer"] if part.get("name") not in {"labels", "hover"}]
         spec |= {"layer": [with_legend(part, width) for part in layers]}
         spec["padding"] = {**spec["padding"], "right": 14}
+        spec["height"] = min(spec["height"], round(TALLEST * width))
     fixed: Spec = paint(spec, LIGHT)
     return fixed
 
@@ -99,7 +102,10 @@ def with_legend(layer: Spec, width: float) -> Spec:
         return layer
     columns = 1 if width < NARROW else 3
     legend = {"orient": "top", "title": None, "columns": columns, "labelLimit": 300}
-    return layer | {"encoding": layer["encoding"] | {"color": colour | {"legend": legend}}}
+    encoding = layer["encoding"] | {"color": colour | {"legend": legend | {"symbolOpacity": 1}}}
+    if dash := encoding.get("strokeDash"):
+        encoding["strokeDash"] = dash | {"legend": dash["legend"] | {"columns": columns}}
+    return layer | {"encoding": encoding}
 
 
 def _as(form: str, drawn: str, convert: ModuleType) -> bytes:
@@ -107,11 +113,11 @@ def _as(form: str, drawn: str, convert: ModuleType) -> bytes:
     if form == "svg":
         return sized(drawn, scale).encode()
     if form == "pdf":
-        return bytes(convert.svg_to_pdf(drawn, scale=scale))
+        return bytes(convert.svg_to_pdf(sized(drawn, scale, unit="")))
     return bytes(convert.svg_to_png(drawn, scale=scale, ppi=PIXELS_PER_INCH))
 
 
-def sized(svg: str, scale: float) -> str:
+def sized(svg: str, scale: float, unit: str = "pt") -> str:
     """Return an SVG whose printed size is `scale` points for each of its units.
 
     >>> sized('<svg width="300" height="150" viewBox="0 0 300 150">', 0.5)
@@ -119,7 +125,7 @@ def sized(svg: str, scale: float) -> str:
     """
 
     def points(found: re.Match[str]) -> str:
-        return f'{found[1]}="{float(found[2]) * scale:.2f}pt"'
+        return f'{found[1]}="{float(found[2]) * scale:.2f}{unit}"'
 
     head, bracket, rest = svg.partition(">")
     return re.sub(r'\b(width|height)="([\d.]+)"', points, head) + bracket + rest

@@ -134,7 +134,6 @@ def render(
     chosen = [Chosen(f"problem-{i}", c.why, r) for i, (c, r) in enumerate(readings, 1)]
     anchors = {one.reading.problem.id: f"#{one.anchor}" for one in chosen}
     charts = figures(document, link or (lambda _, problem: anchors.get(problem, "")))
-    code = scripts()
     return (
         templates()
         .get_template("page.html")
@@ -152,11 +151,18 @@ def render(
             chosen=chosen,
             browsing=link is not None,
             methods=methods(document),
-            style=Markup(style()),  # noqa: S704 - our own file
-            scripts=[Markup(s) for s in code],  # noqa: S704 - our own and vendored files
-            policy=policy(code),
+            **frame(scripts()),
         )
     )
+
+
+def frame(code: Sequence[str]) -> dict[str, Any]:
+    """Return what every page needs: style, scripts, and the policy that lets just them run."""
+    return {
+        "style": Markup(style()),  # noqa: S704 - our own file
+        "scripts": [Markup(script) for script in code],  # noqa: S704 - our own and vendored files
+        "policy": policy(code),
+    }
 
 
 def _painted(charts: dict[str, list[Chart]]) -> dict[str, Any]:

@@ -28,10 +28,16 @@ class Heading:
     """What is known of a sample without its text."""
 
     run: int
+    problem_id: str
     sampler_id: str
     index: int
     outcome: str
     answer: str | None
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Return what names the sample within its run."""
+        return self.problem_id, self.sampler_id, self.index
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ def reference_text(problem: Problem) -> str:
 def telling(headings: Sequence[Heading], most: int) -> list[Heading]:
     """Choose at most `most` samples: of each outcome alike, from the first on, in order.
 
-    >>> rows = [Heading(0, "m", i, "accept" if i == 9 else "reject", None) for i in range(10)]
+    >>> rows = [Heading(0, "p", "m", i, "accept" if i == 9 else "reject", None) for i in range(10)]
     >>> [row.index for row in telling(rows, 4)]
     [0, 1, 2, 9]
     """

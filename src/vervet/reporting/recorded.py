@@ -1,16 +1,17 @@
 """Samples of recorded runs: first what is known without their texts, then the texts asked for."""
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from vervet.reporting.curves import Row, pairs
 from vervet.reporting.reading import Heading, Judged, Reading, tally, telling
 from vervet.store import Columns, Run
 from vervet.types import Outcome, Problem, Sample, Verdict
 
-Key = tuple[str, int]
+Key = tuple[str, str, int]
+"""Problem, sampler and index: a sample within a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,69 +24,92 @@ class Recorded:
     runs: tuple[Run, ...]
     verifier: str = ""
 
-    def problem(self, problem_id: str) -> Problem | None:
-        """Return a problem, or None where no run has it."""
+    def problems(self, ids: Sequence[str]) -> dict[str, Problem]:
+        """Return those of the problems that a run has."""
+        found: dict[str, Problem] = {}
         for run in self.runs:
-            for batch in run.read(Problem, {"id": problem_id}):
-                return batch[0]
-        return None
+            for batch in run.read(Problem, {"id": list(ids)}):
+                for problem in batch:
+                    found.setdefault(problem.id, problem)
+        return found
+
+    def headings(self, ids: Sequence[str]) -> dict[str, list[Heading]]:
+        """Return what is known of each sample of some problems, in order, reading no text."""
+        found: dict[str, list[Heading]] = {problem: [] for problem in ids}
+        for place, run in enumerate(self.runs):
+            for heading in self._headings(place, run, ids):
+                found[heading.problem_id].append(heading)
+        return found
+
+    def _headings(self, place: int, run: Run, ids: Sequence[str]) -> Iterator[Heading]:
+        where = {"problem_id": list(ids)}
+        trials: dict[Key, list[tuple[str, str | None]]] = {}
+        said = _rows(run.scan(Verdict, SPOKEN, where), SPOKEN)
+        for problem, sampler, index, verifier, outcome, answer in said:
+            if self.leads(verifier):
+                trials.setdefault((problem, sampler, index), []).append((outcome, answer))
+        for problem, sampler, index in sorted(_rows(run.scan(Sample, KEY, where), KEY)):
+            found = trials.get((problem, sampler, index), [])
+            answer = next((text for _, text in found if text is not None), None)
+            outcome = majority([word for word, _ in found])
+            yield Heading(place, problem, sampler, index, outcome, answer)
 
     def leads(self, verifier_id: str) -> bool:
         """Tell whether a verdict is by the verifier that decides how a sample is shown."""
         return self.verifier in {"", verifier_id, verifier_id.partition("@")[0]}
 
-    def headings(self, problem_id: str) -> list[Heading]:
-        """Return what is known of each sample of a problem, in order, reading no text."""
-        return [
-            heading
-            for place, run in enumerate(self.runs)
-            for heading in self._headings(place, run, problem_id)
-        ]
-
-    def _headings(self, place: int, run: Run, problem_id: str) -> Iterator[Heading]:
-        where = {"problem_id": problem_id}
-        drawn = run.scan(Sample, ("sampler_id", "index"), where)
-        columns = ("sampler_id", "index", "verifier_id", "outcome", "answer")
-        said = zip(*_texts(run.scan(Verdict, columns, where), columns), strict=True)
-        verdicts: dict[Key, list[tuple[str, str | None]]] = {}
-        for sampler, index, verifier, outcome, answer in said:
-            if self.leads(verifier):
-                verdicts.setdefault((sampler, index), []).append((outcome, answer))
-        for sampler, index in sorted(zip(*_texts(drawn, ("sampler_id", "index")), strict=True)):
-            trials = verdicts.get((sampler, index), [])
-            answer = next((a for _, a in trials if a is not None), None)
-            outcome = majority([said for said, _ in trials])
-            yield Heading(place, sampler, index, outcome, answer)
-
-    def samples(self, problem_id: str, headings: Sequence[Heading]) -> list[Judged]:
+    def samples(self, headings: Sequence[Heading]) -> list[Judged]:
         """Return the samples behind headings, with every verdict of them, in the same order."""
-        found: dict[tuple[int, str, int], tuple[Sample, tuple[Verdict, ...]]] = {}
-        for (place, sampler), some in groupby(headings, key=lambda h: (h.run, h.sampler_id)):
-            where = {"problem_id": problem_id, "sampler_id": sampler}
-            where |= {"index": [h.index for h in some]}
-            judged = self._verdicts(self.runs[place], where)
-            for batch in self.runs[place].read(Sample, where):
-                for sample in batch:
-                    verdicts = tuple(judged.get(sample.index, ()))
-                    found[(place, sampler, sample.index)] = (sample, verdicts)
-        keyed = ((h, found.get((h.run, h.sampler_id, h.index))) for h in headings)
+        found: dict[tuple[int, Key], tuple[Sample, tuple[Verdict, ...]]] = {}
+        for place, run in enumerate(self.runs):
+            keys = {h.key for h in headings if h.run == place}
+            verdicts = self._verdicts(run, keys)
+            for sample in _wanted(run, Sample, keys):
+                key = (sample.problem_id, sample.sampler_id, sample.index)
+                found[(place, key)] = (sample, tuple(verdicts.get(key, ())))
+        keyed = ((h, found.get((h.run, h.key))) for h in headings)
         return [Judged(one[0], h.outcome, h.answer, one[1]) for h, one in keyed if one]
 
-    def _verdicts(self, run: Run, where: dict[str, Any]) -> dict[int, list[Verdict]]:
-        found: dict[int, list[Verdict]] = {}
-        for batch in run.read(Verdict, where):
-            for verdict in batch:
-                found.setdefault(verdict.index, []).append(verdict)
+    def _verdicts(self, run: Run, keys: AbstractSet[Key]) -> dict[Key, list[Verdict]]:
+        found: dict[Key, list[Verdict]] = {}
+        for one in _wanted(run, Verdict, keys):
+            found.setdefault((one.problem_id, one.sampler_id, one.index), []).append(one)
         for verdicts in found.values():
             verdicts.sort(key=lambda v: (not self.leads(v.verifier_id), v.verifier_id, v.trial))
         return found
 
-    def reading(self, problem_id: str, most: int) -> Reading:
-        """Return a problem with at most `most` of its samples, and what all of them answered."""
-        problem = self.problem(problem_id) or Problem(problem_id, "(this problem is not recorded)")
-        headings = self.headings(problem_id)
-        shown = self.samples(problem_id, telling(headings, most))
-        return Reading(problem, tuple(shown), len(headings), tally(headings))
+    def readings(self, ids: Sequence[str], most: int) -> list[Reading]:
+        """Return problems, each with at most `most` samples and what all of them answered."""
+        problems, headings = self.problems(ids), self.headings(ids)
+        shown: dict[str, list[Judged]] = {problem: [] for problem in ids}
+        for one in self.samples([h for p in ids for h in telling(headings[p], most)]):
+            shown[one.sample.problem_id].append(one)
+        absent = "(this problem is not recorded)"
+        return [
+            Reading(
+                problems.get(p, Problem(p, absent)),
+                tuple(shown[p]),
+                len(headings[p]),
+                tally(headings[p]),
+            )
+            for p in ids
+        ]
+
+
+KEY = ("problem_id", "sampler_id", "index")
+SPOKEN = (*KEY, "verifier_id", "outcome", "answer")
+Kind = TypeVar("Kind", Sample, Verdict)
+
+
+def _wanted(run: Run, kind: type[Kind], keys: AbstractSet[Key]) -> Iterator[Kind]:
+    """Yield the rows of some keys, in one pass over the table."""
+    if not keys:
+        return
+    where = {name: sorted({key[at] for key in keys}) for at, name in enumerate(KEY)}
+    for batch in run.read(kind, where):
+        for row in batch:
+            if (row.problem_id, row.sampler_id, row.index) in keys:
+                yield row
 
 
 def majority(outcomes: Sequence[str]) -> str:
@@ -102,16 +126,14 @@ def majority(outcomes: Sequence[str]) -> str:
     return str(Outcome.ACCEPT if accepts > rejects else Outcome.REJECT)
 
 
-def _texts(columns: Columns, names: Sequence[str]) -> list[list[Any]]:
-    """Return columns as plain lists: names instead of codes, None where there is no value."""
+def _rows(columns: Columns, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield rows with names instead of codes, None where there is no value."""
     plain = []
     for name in names:
         values = columns[name].tolist()
         known = columns.categories.get(name)
-        plain.append(
-            [known[v] if v >= 0 else None for v in values] if known is not None else values
-        )
-    return plain
+        plain.append(values if known is None else [known[v] if v >= 0 else None for v in values])
+    return zip(*plain, strict=True)
 
 
 def recorded(runs: Sequence[Run], document: Row) -> Recorded:

@@ -42,13 +42,14 @@ def write_report(
     """
     document = as_document(analysis)
     source = recorded([runs] if isinstance(runs, Run) else runs, document)
-    if missing := [p for p in problems if source.problem(p) is None]:
+    if missing := [p for p in problems if p not in source.problems(problems)]:
         where = ", ".join(run.url for run in source.runs)
         raise ConfigError(f"no problem {missing[0]!r} in {where}; `vervet show RUN` lists them")
     chosen = choose(document, problems)
-    readings = [(choice, source.reading(choice.problem_id, MOST_SAMPLES)) for choice in chosen]
+    readings = source.readings([choice.problem_id for choice in chosen], MOST_SAMPLES)
+    page = render(document, list(zip(chosen, readings, strict=True)), title=title)
     target = Path(path)
     with boundary(StoreError, f"the report could not be written to {target}"):
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(render(document, readings, title=title), encoding="utf-8")
+        target.write_text(page, encoding="utf-8")
     return target

@@ -13,11 +13,17 @@
     tooltip: { disableDefaultStyle: true, theme: "custom" },
   };
   const states = new WeakMap();
+  const stacked = (layer) => {
+    const dash = layer.encoding && layer.encoding.strokeDash;
+    if (!dash) return layer;
+    const legend = { ...dash.legend, columns: 1 };
+    return { ...layer, encoding: { ...layer.encoding, strokeDash: { ...dash, legend } } };
+  };
   const narrowed = (spec) => ({
     ...spec,
     height: Math.min(spec.height, 260),
     padding: { ...spec.padding, right: 14 },
-    layer: spec.layer.filter((layer) => layer.name !== "labels"),
+    layer: spec.layer.filter((layer) => layer.name !== "labels").map(stacked),
   });
   const draw = (place) => {
     const width = place.clientWidth;
@@ -50,9 +56,20 @@
     const name = typeof value === "string" && /^var\(--(\w+)\)$/.exec(value);
     return name ? paper[name[1]] : value;
   };
+  const explained = (layer) => {
+    const colour = layer.encoding && layer.encoding.color;
+    if (!colour || colour.type !== "nominal" || colour.legend) return layer;
+    const legend = { orient: "top", title: null, columns: 3, symbolOpacity: 1, labelLimit: 300 };
+    return { ...layer, encoding: { ...layer.encoding, color: { ...colour, legend } } };
+  };
+  const printed = (spec) => {
+    const labelled = spec.layer.some((layer) => layer.name === "labels");
+    const layer = labelled ? spec.layer : spec.layer.map(explained);
+    return { ...spec, width: 560, layer: layer.filter(({ name }) => name !== "hover") };
+  };
   const still = (id) => vegaEmbed(
     document.createElement("div"),
-    { ...fixed(specs[id]), width: 560 },
+    printed(fixed(specs[id])),
     { ...options, config: { ...fixed(config), background: "#ffffff" } },
   ).then(({ view }) => view);
   const save = (blob, name) => {
