@@ -227,7 +227,7 @@ def back_test_power_law(
     """Fit the law to coverage at k <= `fit_to` and score it at the larger `ks`.
 
     The curve up to `fit_to` is the exact one of all samples, so this shows the error of the law's
-    form alone; `forecast.back_test` also throws samples away, as someone who stopped at
+    form alone; `backtest.back_test` also throws samples away, as someone who stopped at
     `fit_to` would have had to.
 
     >>> test = back_test_power_law([0, 2, 9, 40], 100, fit_to=20, ks=[100])

@@ -1,0 +1,277 @@
+"""Coverage at k far beyond the samples drawn, with calibrated intervals: one default setting.
+
+The forecast is a predictive distribution over how many of these problems k samples will solve:
+
+    (1 - w) [six difficulty families, pooled with equal weight] + w [the log-log line]
+
+Each family gives the exact posterior predictive of the problems not solved yet; the line gives a
+normal distribution of log(-log coverage). The weight w of the line is 0.7 where the measured
+curve bends, and falls to 0 where it is still proportional to k (no sign of a bend) or already
+flat (a plateau, which a power law never reaches). The point is the median, the interval is
+central. Everything is enumerated, nothing is sampled: the same counts give the same forecast.
+
+Definitions, measurements against baselines and failures: docs/forecasting.md.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binom, norm
+
+from vervet.stats.arrays import Floats, Ints, attempts
+from vervet.stats.estimate import Estimate
+from vervet.stats.families import Posterior, families, posterior
+from vervet.stats.loglog import Borrowed, Curve, Line, borrow, fit_line, measured_curve
+from vervet.stats.thinning import judged_counts
+
+Regime = Literal["nothing solved", "all solved", "linear", "bending", "plateau"]
+Counts = tuple[npt.ArrayLike, npt.ArrayLike]
+
+LINE_WEIGHT = 0.7
+SIBLING_WEIGHT = 0.85
+LINEAR = (0.85, 1.0)
+"""Elasticities between which the line loses its weight because the curve does not bend yet."""
+PLATEAU = (0.05, 0.2)
+"""Elasticities between which the line gains its weight; below, the curve is flat."""
+FORM_ERROR = 0.1
+"""Error of log(-log c) from the line's form, on top of the jackknife's sampling error."""
+MOST_ERROR = 1.5
+RATE_BINS = 200
+FEW_SOLVED = 3
+FAR = 200
+"""Intervals are measured for k up to about this many times the samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Coverage forecast at each k, and why to believe it or not."""
+
+    ks: tuple[int, ...]
+    estimates: tuple[Estimate, ...]
+    regime: Regime
+    elasticity: float
+    """d log coverage / d log k over the last decade measured: 1 linear, 0 flat."""
+    solved: int
+    """Problems solved at least once."""
+    solved_once: int
+    """Problems solved exactly once: what speaks about small success rates."""
+    horizon: int
+    """Largest k at which coverage is measured."""
+    line_weight: float
+    by_member: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Each member's own forecast per k; their spread is the uncertainty of form."""
+    warnings: tuple[str, ...] = ()
+
+    def at(self, k: int) -> Estimate:
+        """Return the estimate at one of the k asked for."""
+        return self.estimates[self.ks.index(k)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What the counts say, before any k is asked for."""
+
+    correct: Ints
+    total: Ints
+    curve: Curve
+    posteriors: tuple[Posterior, ...]
+    binomials: Floats
+    line: Line | Borrowed | None
+    weight: float
+
+    @property
+    def unsolved(self) -> Ints:
+        return np.asarray(self.total[self.correct == 0])
+
+    @property
+    def solved(self) -> int:
+        return int((self.correct > 0).sum())
+
+
+def forecast_coverage(
+    successes: npt.ArrayLike,
+    samples: npt.ArrayLike,
+    ks: npt.ArrayLike,
+    *,
+    level: float = 0.9,
+    sibling: Counts | None = None,
+) -> Forecast:
+    """Forecast the share of these same problems that k samples in all will have solved.
+
+    Samples may differ between problems and may have stopped at a success; they must not have been
+    spent where success was likelier for other reasons.
+
+    Args:
+        successes: correct samples per problem, shape (problems,).
+        samples: judged samples per problem, shape (problems,) or one number.
+        ks: numbers of samples. Up to the horizon the exact coverage is returned, without an
+            interval; beyond all samples it is forecast; in between it is neither.
+        level: nominal coverage of the intervals.
+        sibling: (successes, samples) of a similar model on the same kind of problems, sampled
+            deeper. Its curve, slid along log k, then takes the place of the log-log line.
+
+    Raises:
+        ValueError: impossible counts, k below 1, or a level outside (0, 1).
+
+    >>> counts = [0] * 60 + [1] * 14 + [2] * 6 + [5] * 8 + [20] * 8 + [70] * 4
+    >>> forecast = forecast_coverage(counts, 100, [1000, 10_000])
+    >>> forecast.regime, forecast.estimates
+    ('bending', (0.600 [0.490, 0.720], 0.760 [0.610, 0.870]))
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level lies between 0 and 1, not {level}")
+    wanted = attempts(ks)
+    evidence = _evidence(*judged_counts(successes, samples), sibling)
+    elasticity = evidence.curve.elasticity()
+    beyond = [int(k) for k in wanted if k > evidence.total.max() and evidence.solved]
+    laws = {k: _predictive(evidence, k) for k in beyond}
+    estimates = tuple(_estimate(evidence, int(k), laws.get(int(k)), level) for k in wanted)
+    return Forecast(
+        ks=tuple(wanted.tolist()),
+        estimates=estimates,
+        regime=_regime(evidence, elasticity),
+        elasticity=elasticity,
+        solved=evidence.solved,
+        solved_once=int((evidence.correct == 1).sum()),
+        horizon=evidence.curve.horizon,
+        line_weight=evidence.weight,
+        by_member=_members(laws, wanted),
+        warnings=_warnings(evidence, elasticity, wanted),
+    )
+
+
+def _predictive(evidence: _Evidence, k: int) -> dict[str, Floats]:
+    """Return, per member and "pooled", the probability that 0, 1, ..., all problems are solved."""
+    found = {update.family.name: _family_pmf(evidence, update, k) for update in evidence.posteriors}
+    pooled = np.mean(list(found.values()), axis=0)
+    if evidence.line is not None:
+        name = "sibling" if isinstance(evidence.line, Borrowed) else "log-log line"
+        found[name] = _line_pmf(evidence, evidence.line, k)
+        pooled = (1 - evidence.weight) * pooled + evidence.weight * found[name]
+    return found | {"pooled": pooled}
+
+
+def _evidence(correct: Ints, total: Ints, sibling: Counts | None) -> _Evidence:
+    curve = measured_curve(correct, total)
+    updates = tuple(posterior(family, correct, total) for family in families())
+    line: Line | Borrowed | None = borrow(curve, measured_curve(*sibling)) if sibling else None
+    weight = SIBLING_WEIGHT
+    if line is None:
+        line = fit_line(curve)
+        weight = _line_weight(curve.elasticity()) if line else 0.0
+    return _Evidence(
+        correct, total, curve, updates, _binomials(int((correct == 0).sum())), line, weight
+    )
+
+
+def _binomials(trials: int) -> Floats:
+    """Binomial probabilities of 0..trials (rows) at the middle of every bin of rates (columns)."""
+    middle = (np.arange(RATE_BINS) + 0.5) / RATE_BINS
+    return np.asarray(binom.pmf(np.arange(trials + 1)[:, None], trials, middle))
+
+
+def _line_weight(elasticity: float) -> float:
+    """0.7 where the curve bends; to 0 towards linear growth and towards a plateau."""
+    if math.isnan(elasticity):
+        return 0.0
+    falls = (LINEAR[1] - elasticity) / (LINEAR[1] - LINEAR[0])
+    rises = (elasticity - PLATEAU[0]) / (PLATEAU[1] - PLATEAU[0])
+    return LINE_WEIGHT * min(max(falls, 0.0), 1.0) * min(max(rises, 0.0), 1.0)
+
+
+def _family_pmf(evidence: _Evidence, update: Posterior, k: int) -> Floats:
+    """Binomial number of newly solved problems, mixed over the family's members."""
+    chance = update.unsolved_chance(evidence.unsolved, k)
+    mass, _ = np.histogram(chance, RATE_BINS, (0, 1), weights=update.probability)
+    new = evidence.binomials @ mass
+    return np.concatenate([np.zeros(evidence.solved), new / new.sum()])
+
+
+def _line_pmf(evidence: _Evidence, line: Line | Borrowed, k: int) -> Floats:
+    """Normal law of log(-log coverage), cut below what is already solved."""
+    problems = len(evidence.correct)
+    edges = np.clip((np.arange(problems + 2) - 0.5) / problems, 1e-12, 1 - 1e-12)
+    spread = math.hypot(min(line.error(k), MOST_ERROR), FORM_ERROR)
+    below = norm.sf((np.log(-np.log(edges)) - line.depth(k)) / spread)
+    below[0], below[-1] = 0.0, 1.0
+    mass = np.diff(below)
+    mass[: evidence.solved] = 0.0
+    if mass.sum() <= 0:
+        mass[evidence.solved] = 1.0
+    return np.asarray(mass / mass.sum())
+
+
+def _estimate(
+    evidence: _Evidence, k: int, law: Mapping[str, Floats] | None, level: float
+) -> Estimate:
+    problems, total = len(evidence.correct), int(evidence.total.sum())
+    if k <= evidence.curve.horizon:
+        value = _measured(evidence, k)
+        reason = "measured at this k, not forecast"
+        return Estimate(value, math.nan, math.nan, level, "exact", problems, total, reason=reason)
+    if law is None:
+        reason = _why_not(evidence, k)
+        return Estimate(math.nan, math.nan, math.nan, level, "", problems, total, reason=reason)
+    below = np.cumsum(law["pooled"])
+    low, value, high = (
+        min(int(np.searchsorted(below, q)), problems) / problems
+        for q in ((1 - level) / 2, 0.5, (1 + level) / 2)
+    )
+    method = "pooled difficulty families and log-log line, same problems"
+    return Estimate(value, low, high, level, method, problems, total)
+
+
+def _measured(evidence: _Evidence, k: int) -> float:
+    return float(np.interp(math.log(k), np.log(evidence.curve.ks), evidence.curve.mean))
+
+
+def _why_not(evidence: _Evidence, k: int) -> str:
+    if evidence.solved == 0:
+        return "no problem is solved yet: any coverage is possible"
+    return (
+        f"some problems have {evidence.total.min()} samples and some {evidence.total.max()}: "
+        f"ask for k up to {evidence.curve.horizon} or beyond {evidence.total.max()}, not {k}"
+    )
+
+
+def _regime(evidence: _Evidence, elasticity: float) -> Regime:
+    if evidence.solved == 0:
+        return "nothing solved"
+    if evidence.solved == len(evidence.correct):
+        return "all solved"
+    if elasticity > sum(LINEAR) / 2:
+        return "linear"
+    return "plateau" if elasticity < sum(PLATEAU) / 2 else "bending"
+
+
+def _members(
+    laws: Mapping[int, Mapping[str, Floats]], wanted: Ints
+) -> dict[str, tuple[float, ...]]:
+    """Mean coverage by member at every k beyond the samples; NaN elsewhere."""
+    names = next(iter(laws.values()), {})
+    return {
+        name: tuple(_mean(laws[k][name]) if k in laws else math.nan for k in wanted.tolist())
+        for name in names
+        if name != "pooled"
+    }
+
+
+def _mean(law: Floats) -> float:
+    return float(law @ np.arange(len(law)) / (len(law) - 1))
+
+
+def _warnings(evidence: _Evidence, elasticity: float, wanted: Ints) -> tuple[str, ...]:
+    found = []
+    if 0 < evidence.solved < FEW_SOLVED:
+        found.append(f"only {evidence.solved} problems are solved: the prior speaks, not the data")
+    if evidence.solved and elasticity > sum(LINEAR) / 2:
+        found.append("coverage still grows in proportion to k: nothing shows where it will bend")
+    if wanted.max() > FAR * evidence.total.max():
+        found.append(
+            f"k = {wanted.max()} is over {FAR} times the samples: not validated so far out"
+        )
+    return tuple(found)
