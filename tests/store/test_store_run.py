@@ -1,6 +1,7 @@
 """A run returns what was appended, once for each key, whatever happens to its files."""
 
 import dataclasses
+import itertools
 import logging
 import os
 import stat
@@ -42,7 +43,7 @@ def verdict(index: int, outcome: Outcome, **more: object) -> Verdict:
 
 
 def rows(run: Run, kind: type, where: dict[str, object] | None = None) -> list[object]:
-    return [row for batch in run.read(kind, where) for row in batch]
+    return list(itertools.chain.from_iterable(run.read(kind, where)))
 
 
 def test_every_field_of_every_row_comes_back(run: Run) -> None:

@@ -1,5 +1,6 @@
 """Merging, other processes and full disks: a run is whole at every moment."""
 
+import itertools
 import os
 import resource
 import shutil
@@ -28,7 +29,7 @@ def small_shards(run: Run, count: int, rows: int = 5) -> list[Sample]:
 
 
 def rows_of(run: Run, kind: type = Sample) -> list[object]:
-    return sorted((row for batch in run.read(kind) for row in batch), key=repr)
+    return sorted(itertools.chain.from_iterable(run.read(kind)), key=repr)
 
 
 def test_compaction_leaves_one_shard_that_says_the_same(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = shutil.which("mount")
-    command = [mount or "mount", "-t", "tmpfs", "-o", "size=1m", "none", folder]
+    command = [mount or "mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
     if mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small disk takes root")
     yield folder
@@ -190,7 +191,7 @@ except StoreError as error:
 
 def test_a_file_size_limit_is_a_clear_error_that_loses_nothing(tmp_path: Path) -> None:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    command = [sys.executable, "-c", LIMITED, tmp_path]
+    command = [sys.executable, "-c", LIMITED, str(tmp_path)]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert out.startswith("the disk is full: 2,000 samples not written")
     assert out.count("\n") == 1
@@ -218,7 +219,7 @@ def test_appending_and_compacting_killed_at_any_moment_loses_nothing(tmp_path: P
     rng = np.random.default_rng(7)
     last = -1
     for _ in range(5):
-        command = [sys.executable, "-c", KILLED, tmp_path]
+        command = [sys.executable, "-c", KILLED, str(tmp_path)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         process.stdout.readline()
