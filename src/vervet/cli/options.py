@@ -19,7 +19,7 @@ def example(*lines: str) -> str:
 
 RUN = click.argument("run_url", metavar="RUN")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-SEED = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
+SEED = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
 LEVEL = click.option(
     "--level", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True,
     help="Nominal coverage of intervals.",
@@ -40,7 +40,7 @@ class Asked:
     top_p: float | None
     max_tokens: int | None
     stop: tuple[str, ...]
-    seed: int
+    seed: int | None
     max_connections: int | None
     engine: str
     dry_run: bool
@@ -76,7 +76,7 @@ _ASKING = (
     click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Nucleus."),
     click.option("--max-tokens", type=click.IntRange(min=1), help="Longest completion."),
     click.option("--stop", multiple=True, help="Stop string; may be repeated."),
-    SEED,
+    click.option("--seed", type=int, help="Seed of a new run (0 unless given)."),
     click.option("--max-connections", type=click.IntRange(min=1), help="Most requests in flight."),
     click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where."),
     click.option("--resume", is_flag=True, help="The default: only what is missing is drawn."),

@@ -9,6 +9,7 @@ from rich.table import Table as RichTable
 
 if TYPE_CHECKING:
     from vervet.analysis.result import Analysis
+    from vervet.analysis.schema import Measured
     from vervet.analysis.table import Table
 
 
@@ -72,6 +73,12 @@ def summary(analysis: "Analysis") -> None:
         click.echo()
 
 
+def with_interval(row: "Measured") -> str:
+    """Return a number with its interval; rounded first, so that equal numbers look equal."""
+    value, low, high = (round(number, 9) for number in (row.value, row.low, row.high))
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
 def headline(analysis: "Analysis") -> list["Table"]:
     """Return coverage and selection side by side at k = 1, 10, 100, ... and the exclusions."""
     from vervet.analysis.table import Table
@@ -81,14 +88,14 @@ def headline(analysis: "Analysis") -> list["Table"]:
     for row in document.coverage:
         key = (row.model, row.verifier, row.k)
         rows[key] = {"model": row.model, "verifier": row.verifier, "k": row.k}
-        rows[key]["coverage"] = f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}]"
+        rows[key]["coverage"] = with_interval(row)
     columns: dict[str, None] = {}
     for picked in document.selection:
         name = f"{picked.policy} ({picked.by})" if picked.policy != "majority" else "majority"
         columns.setdefault(name)
         key = (picked.model, picked.verifier, picked.k)
         if key in rows:
-            rows[key][name] = f"{picked.value:.3f} [{picked.low:.3f}, {picked.high:.3f}]"
+            rows[key][name] = with_interval(picked)
     largest = max((k for _, _, k in rows), default=0)
     kept = [r for (_, _, k), r in rows.items() if k == largest or str(k).strip("0") == "1"]
     names = ("model", "verifier", "k", "coverage", *columns)

@@ -76,14 +76,18 @@ class _Lines:
     def __init__(self) -> None:
         self.last: dict[str, float] = {}
         self.began: dict[str, tuple[float, int]] = {}
+        self.ended: set[str] = set()
 
     def __call__(self, progress: Progress, /) -> None:
         now = time.monotonic()
         began, before = self.began.setdefault(progress.verb, (now, progress.done))
         due = now - self.last.get(progress.verb, now) >= LINE_EVERY_SECONDS
         self.last.setdefault(progress.verb, now)
-        if not due and progress.done < progress.total:
+        ended = progress.done >= progress.total
+        if progress.verb in self.ended or not (due or ended):
             return
+        if ended:
+            self.ended.add(progress.verb)
         self.last[progress.verb] = now
         done, seconds = progress.done - before, max(now - began, 1e-9)
         left = (progress.total - progress.done) * seconds / done if done else None

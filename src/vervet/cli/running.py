@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,7 @@ from vervet.cli.progress import watching
 from vervet.errors import ConfigError
 
 if TYPE_CHECKING:
+    from vervet.costs.estimate import CostEstimate
     from vervet.engines import Engine
     from vervet.problems.problem_set import ProblemSet
     from vervet.types import Sampler
@@ -29,7 +30,7 @@ def problems_of(asked: Asked, name: str | None) -> "ProblemSet":
     return doors.dataset(wanted, path=asked.path, limit=asked.limit)
 
 
-def sampler_of(asked: Asked, problems: "ProblemSet") -> "Sampler":
+def sampler_of(asked: Asked, problems: "ProblemSet", seed: int) -> "Sampler":
     """Return the model that the command line names."""
     from vervet import doors
 
@@ -41,7 +42,7 @@ def sampler_of(asked: Asked, problems: "ProblemSet") -> "Sampler":
         top_p=asked.top_p,
         max_tokens=asked.max_tokens,
         stop=(*problems.stop, *asked.stop) if asked.stop else (),
-        seed=asked.seed or None,
+        seed=seed or None,
         max_connections=asked.max_connections,
         **asked.settings,
     )
@@ -72,11 +73,12 @@ def sample(run_url: str, *, asked: Asked, as_json: bool) -> None:
     from vervet import sampling, store
 
     problems = problems_of(asked, None)
-    sampler = sampler_of(asked, problems)
     if asked.dry_run:
-        say(dry_run(problems, sampler, asked.samples), as_json=as_json)
+        estimate = dry_run(problems, asked, run_url)
+        say(asdict(estimate) if as_json else str(estimate), as_json=as_json)
         return
     run = store.open_run(run_url, seed=asked.seed)
+    sampler = sampler_of(asked, problems, run.seed)
     with watching() as watch:
         drawn = sampling.sample(
             run, problems, sampler, n=asked.samples, engine=engine_of(asked), watch=watch
@@ -84,12 +86,32 @@ def sample(run_url: str, *, asked: Asked, as_json: bool) -> None:
     say(asdict(drawn) if as_json else str(drawn), as_json=as_json)
 
 
-def dry_run(problems: "ProblemSet", sampler: "Sampler", samples: int) -> dict[str, Any]:
+def dry_run(problems: "ProblemSet", asked: Asked, run_url: str) -> "CostEstimate":
     """Return what would be drawn and what it would cost; unknown prices stay unknown."""
-    from vervet.models.prices import estimate
+    from vervet import store
+    from vervet.costs.estimate import estimate_cost
+    from vervet.errors import StoreError
+    from vervet.models.prices import price_table
+    from vervet.types import Sample
 
-    prompts = [problem.prompt for problem in problems]
-    return estimate(prompts, sampler.describe(), samples)
+    sampler = sampler_of(asked, problems, asked.seed or 0)
+    said = sampler.describe()
+    try:
+        run = store.open_run(run_url, create=False)
+        keys = run.keys(Sample, {"sampler_id": sampler.id})
+    except (ConfigError, StoreError):
+        keys = {}  # a run that does not exist yet has nothing
+    missing = [
+        sum(
+            index not in set(keys.get((problem.id, sampler.id), ()))
+            for index in range(asked.samples)
+        )
+        for problem in problems
+    ]
+    price = price_table().price(
+        str(said.get("host") or said.get("provider")), str(said.get("model"))
+    )
+    return estimate_cost([problem.prompt for problem in problems], said, missing, price=price)
 
 
 @click.command(epilog=example("vervet verify runs/words --verifier gsm8k-answer"))
@@ -134,11 +156,12 @@ def run(
     from vervet.reporting import write_report
 
     problems = problems_of(asked, dataset_name)
-    sampler = sampler_of(asked, problems)
     if asked.dry_run:
-        say(dry_run(problems, sampler, asked.samples), as_json=as_json)
+        estimate = dry_run(problems, asked, run_url)
+        say(asdict(estimate) if as_json else str(estimate), as_json=as_json)
         return
     opened = store.open_run(run_url, seed=asked.seed)
+    sampler = sampler_of(asked, problems, opened.seed)
     judge = doors.verifier(verifier or problems.verifier)
     with watching() as watch:
         judging = verification.Judging(opened, judge, watch=watch)
