@@ -82,6 +82,7 @@ def hash_of(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
+@lru_cache(maxsize=65_536)
 def canonical(node: Node) -> str:
     """Return the class of a tree.
 

@@ -65,6 +65,7 @@ def _meets(reference: Node, answer: Node) -> bool:
     return _percent(reference, answer) or _percent(answer, reference)
 
 
+@lru_cache(maxsize=65_536)
 def readings(node: Node) -> set[str]:
     """Return the classes of what else an answer may be meant to say."""
     match node:

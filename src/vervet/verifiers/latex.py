@@ -8,6 +8,9 @@ al. 2022, appendix D.1) is a part of it.
 """
 
 import re
+from functools import lru_cache
+
+from vervet.verifiers.extract import closing_brace
 
 LONGEST = 1_000
 """Characters; a longer answer is compared as text."""
@@ -79,7 +82,7 @@ def tidy(answer: str) -> str:
     >>> [tidy(a) for a in (r"$\dfrac{1}{2}$", r"864 \mbox{ inches}^2", r"\$32,\!348", r"10\%")]
     ['\\frac {1}{2}', '864', '32,348', '10%']
     """
-    text = ROOT.sub(r"\\sqrt{\1}", answer).translate(UNICODE)
+    text = ROOT.sub(r"\\sqrt{\1}", without_braces(answer)).translate(UNICODE)
     text = " ".join(text.split()).replace("\\\\", ROWS)
     text = DELIMITERS.sub("", text.replace("\\$", "")).replace("\\%", "%").replace("\\&", "&")
     text = DEGREES.sub("°", THOUSANDS.sub(_thousands, text))
@@ -90,6 +93,18 @@ def tidy(answer: str) -> str:
     text = _unwrap(text.strip())
     text = BARE_JOIN.sub(",", BARE_UNIT.sub("", text))
     return re.sub(" +", " ", text).strip().rstrip(".").strip()
+
+
+def without_braces(text: str) -> str:
+    """Drop braces around the whole.
+
+    >>> without_braces(" {{5}} "), without_braces("{1}{2}")
+    ('5', '{1}{2}')
+    """
+    text = text.strip()
+    while text.startswith("{") and closing_brace(text, 0) == len(text) - 1:
+        text = text[1:-1].strip()
+    return text
 
 
 def _thousands(match: re.Match[str]) -> str:
@@ -110,6 +125,7 @@ def _unwrap(text: str) -> str:
     return words if DIGIT.search(words) else f"{QUOTE}{words}{QUOTE}"
 
 
+@lru_cache(maxsize=65_536)
 def plain_text(answer: str) -> str:
     r"""Return what is compared where an answer is no mathematics: letters, whatever their case.
 

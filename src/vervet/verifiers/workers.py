@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from queue import Empty, LifoQueue
 from typing import Any
 
-from vervet.errors import VerifierError
+from vervet.errors import VerifierError, boundary
 
 START_SECONDS = 120.0
 """Loading a large library on a busy machine takes a while; it is not the question's time."""
@@ -38,9 +38,13 @@ class Worker:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         self.output = b""
-        if self.line(START_SECONDS) != b"ready":
+        try:
+            ready = self.line(START_SECONDS) == b"ready"
+        except (EOFError, Late):
+            ready = False
+        if not ready:
             self.kill()
-            raise VerifierError("the worker process did not start")
+            raise VerifierError(f"{command[-2]} did not start as a worker process")
 
     def ask(self, question: bytes, seconds: float) -> bytes:
         """Return the reply to one question.
@@ -135,10 +139,8 @@ class Workers:
 
     def start(self) -> Worker:
         """Start a worker."""
-        try:
+        with boundary(VerifierError, f"{self.what}: no worker process"):
             return Worker(self.command)
-        except (OSError, EOFError, Late) as cause:
-            raise VerifierError(f"{self.what}: no worker process: {cause!r}") from cause
 
 
 def close(idle: LifoQueue[Worker], threads: ThreadPoolExecutor) -> None:
