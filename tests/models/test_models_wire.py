@@ -24,13 +24,14 @@ from vervet.models.openai_wire import (
     static_body,
 )
 
+KEYS = st.text(max_size=9)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=12,
 )  # fmt: skip
 FIELDS = ("message", "text", "finish_reason", "logprobs", "content", "reasoning", "refusal",
-          "tool_calls", "token_logprobs", "index", "reasoning_content", "function_call")  # fmt: skip
+          "tool_calls", "token_logprobs", "index", "reasoning_content")  # fmt: skip
 ODD = st.recursive(
     JSON, lambda inner: st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5), max_leaves=20
 )
