@@ -18,7 +18,7 @@ from vervet.reporting.charts import as_document
 from vervet.reporting.curves import Pair, Row, display, pairs
 from vervet.reporting.difficulty import ranked
 from vervet.reporting.html import frame, render, run_title, templates, text_of
-from vervet.reporting.reading import Heading, outcome_words, tally
+from vervet.reporting.reading import outcome_words, tally
 from vervet.reporting.recorded import Recorded, recorded
 from vervet.store import Run
 
@@ -86,20 +86,21 @@ class Viewer:
                 raise web.HTTPNotFound(text="this run has no such problem")
             every = await asyncio.to_thread(self.source.headings, [problem_id])
         headings = every[problem_id]
-        wanted = request.query.get("outcome", "")
-        kept = [h for h in headings if wanted in {"", h.outcome}]
-        here = {"id": problem_id, "outcome": wanted}
+        here = {name: request.query.get(name, "") for name in ("id", "model", "outcome")}
+        of_model = [h for h in headings if here["model"] in {"", h.sampler_id}]
+        kept = [h for h in of_model if here["outcome"] in {"", h.outcome}]
         shown, paging = paged(request, kept, "problem", here)
         async with self.lock:
             samples = await asyncio.to_thread(self.source.samples, shown)
         return self._page(
             "problem.html",
             problem=found[problem_id],
-            tallies=tally(headings),
+            tallies=tally(of_model),
             samples=samples,
             total=len(kept),
             most=MOST_CHARACTERS,
-            outcomes=_outcomes(headings, here),
+            models=_choices("model", [h.sampler_id for h in headings], here),
+            outcomes=_choices("outcome", [h.outcome for h in of_model], here),
             **paging,
         )
 
@@ -109,15 +110,12 @@ class Viewer:
         return web.Response(text=page, content_type="text/html")
 
 
-def _outcomes(headings: Sequence[Heading], here: Row) -> list[tuple[str, str, bool]]:
-    found = ["", *dict.fromkeys(h.outcome for h in headings)]
+def _choices(name: str, values: Sequence[str], here: Row) -> list[tuple[str, str, bool]]:
+    """Return what a list can be narrowed to: its name, its link, and whether it is chosen."""
+    say = outcome_words if name == "outcome" else str
     return [
-        (
-            outcome_words(outcome) if outcome else "all",
-            url("problem", {**here, "outcome": outcome}),
-            outcome == here["outcome"],
-        )
-        for outcome in found
+        (say(value) if value else "all", url("problem", {**here, name: value}), value == here[name])
+        for value in ["", *dict.fromkeys(values)]
     ]
 
 

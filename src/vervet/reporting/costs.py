@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from vervet.reporting.curves import COVERAGE, Row, Rows, curves_of, display, model_names, pairs
+from vervet.reporting.curves import COVERAGE, Row, Rows, curves_of, leading, model_names
 from vervet.reporting.marks import (
     Chart,
     Table,
@@ -29,7 +29,7 @@ UNITS = {
     "flops": ("FLOPs", "FLOPs per problem, the prompt read once for all samples"),
     "flops_unshared": ("FLOPs, prompt re-read", "FLOPs per problem, the prompt read every time"),
 }
-DASHES = ([1, 0], [6, 4], [2, 3], [8, 3, 2, 3], [12, 4])
+DASHES = [[1, 0], [6, 4], [2, 3], [8, 3, 2, 3], [12, 4]]
 MODEL_COLOURS = ("@c0", "@c1", "@c2", "@c3", "@c4", "@c5", "@c6", "@c7")
 
 
@@ -38,19 +38,26 @@ def cost_charts(document: Row) -> dict[str, Chart]:
     return {unit: chart for unit in UNITS if (chart := _chart(document, unit))}
 
 
-def unknown_costs(document: Row) -> dict[str, list[str]]:
-    """Return, for each unit, the models whose cost in it is not known."""
+def unknown_costs(document: Row) -> str:
+    """Say which costs are not known, and of which models; nothing where all are."""
     rows = document.get("costs", ())
     names = model_names(document)
     models = list(dict.fromkeys(row["model"] for row in rows))
     priced = {unit: {r["model"] for r in rows if known(r.get(unit))} for unit in UNITS}
-    return {unit: [names.get(m, m) for m in models if m not in priced[unit]] for unit in UNITS}
+    missing: dict[tuple[str, ...], list[str]] = {}
+    for unit in UNITS:
+        absent = tuple(names.get(m, m) for m in models if m not in priced[unit])
+        if absent and unit != "flops_unshared":
+            missing.setdefault(absent, []).append(UNITS[unit][0])
+    said = (f"{' and '.join(what)} of {', '.join(who)}" for who, what in missing.items())
+    return f"Not known: {'; '.join(said)}." if missing else ""
 
 
 def _points(document: Row, unit: str) -> Iterator[Spec]:
     paid = {(r["model"], r["k"]): r[unit] for r in document["costs"] if known(r.get(unit))}
-    for pair in pairs(document):
-        who = display(document, pair)
+    names = model_names(document)
+    for pair in leading(document):
+        who = names[pair.model]
         for name, rows in curves_of(document, pair).items():
             for row in measured(rows):
                 cost = paid.get((pair.model, row["k"]))
@@ -71,9 +78,16 @@ def _chart(document: Row, unit: str) -> Chart | None:
         title=UNITS[unit][0],
         spec=base(_layers(points, unit, colour, methods)),
         table=_table(points, unit),
-        note=" ".join(dict.fromkeys(r["source"] for r in document["costs"] if r.get("source"))),
+        note=_note(document),
         legend=colour if len(models) > 1 else {},
     )
+
+
+def _note(document: Row) -> str:
+    verifier = leading(document)[0].verifier
+    sources = dict.fromkeys(r["source"] for r in document["costs"] if r.get("source"))
+    said = f"Judged by {verifier}. Bands: intervals of coverage."
+    return f"{said} Sources: {'; '.join(sources)}." if sources else said
 
 
 def _layers(

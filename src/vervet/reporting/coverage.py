@@ -21,6 +21,7 @@ from vervet.reporting.marks import (
     LABEL_GAP,
     LETTER,
     Chart,
+    Table,
     band,
     base,
     category,
@@ -41,6 +42,8 @@ from vervet.reporting.marks import (
 from vervet.reporting.theme import Spec
 from vervet.reporting.words import estimate, known, percent
 
+TESTED = ("backtest_fitted_to", "backtest_k")
+OUTCOME = ("backtest_predicted", "backtest_observed")
 CURVE_POINTS = 60
 PLOT = 360
 """Width of a plot in pixels that labels can count on."""
@@ -178,30 +181,38 @@ def _hover(curves: Mapping[str, Rows], forecasts: Rows, x: Spec) -> Spec:
 def _note(document: Row, pair: Pair, fits: Rows) -> str:
     row = coverage_of(document, pair)[-1]
     level = f"{100 * row['level']:g}%"
-    said = [f"Bands: {level} intervals ({row['method']})." if row.get("method") else ""]
-    said += [f"Dotted: {law_words(fit)}." for fit in fits]
+    said = [f"Bands: {level} intervals, {row['method']}." if row.get("method") else ""]
+    laws = [law_words(fit) for fit in fits if known(fit.get("a"))]
+    said += [f"Dotted: {' and '.join(laws)}, fitted to coverage."] if laws else []
     if of(document.get("forecasts", ()), pair):
         said.append(f"Open circles: forecasts with {level} intervals.")
     return " ".join(s for s in said if s)
 
 
 def law_words(fit: Row) -> str:
-    r"""Write a fitted law out, with how well it did where it was tested.
+    r"""Write a fitted law out.
 
-    >>> law_words({"law": "power", "a": -1.5, "b": -0.4, "base": 10, "error": 0.004})
-    'the fitted law 10^(−1.5\xa0k^−0.4), mean error 0.4%'
+    >>> law_words({"a": -1.5, "b": -0.4, "base": 10})
+    '10^(−1.5\xa0k^−0.4)'
     """
-    if not known(fit.get("a")):
-        return f"the law {fit['law']} could not be fitted"
     root = "e" if isclose(fit["base"], e) else f"{fit['base']:g}"
-    said = f"the fitted law {root}^({fit['a']:.3g} k^{fit['b']:.3g})".replace("-", "−")
-    said = said.replace(" k^", "\u00a0k^")
-    if known(fit.get("error")):
-        said += f", mean error {percent(fit['error'])}"
-    if fit.get("backtest_k") and known(fit.get("backtest_predicted")):
-        said += (
-            f"; fitted up to k = {fit['backtest_fitted_to']:,} it predicted "
-            f"{percent(fit['backtest_predicted'])} at {fit['backtest_k']:,}, where "
-            f"{percent(fit['backtest_observed'])} was observed"
+    said = f"{root}^({fit['a']:.3g} k^{fit['b']:.3g})"
+    return said.replace("-", "−").replace(" k^", "\u00a0k^")
+
+
+def law_table(document: Row) -> Table:
+    """Return every fitted law, its error, and what it predicted where it was tested."""
+    columns = ("model", "law", "least squares on", "mean error", "fitted up to k", "asked for k",
+               "predicted", "observed")  # fmt: skip
+    rows = (
+        (
+            display(document, Pair(fit["model"], fit["verifier"])),
+            law_words(fit) if known(fit.get("a")) else "could not be fitted",
+            str(fit["loss"]),
+            percent(fit.get("error")),
+            *(f"{fit[key]:,}" if fit.get(key) else "" for key in TESTED),
+            *(percent(fit[key]) if known(fit.get(key)) else "" for key in OUTCOME),
         )
-    return said
+        for fit in document.get("fits", ())
+    )
+    return Table(columns, tuple(rows))

@@ -32,6 +32,12 @@ def pairs(document: Row) -> list[Pair]:
     return list(dict.fromkeys(Pair(r["model"], r["verifier"]) for r in document["coverage"]))
 
 
+def leading(document: Row) -> list[Pair]:
+    """Return the pairs of the first verifier: what models are compared by."""
+    every = pairs(document)
+    return [pair for pair in every if pair.verifier == every[0].verifier]
+
+
 def of(rows: Rows, pair: Pair) -> list[Row]:
     """Return the rows of one pair."""
     return [row for row in rows if (row["model"], row["verifier"]) == pair]

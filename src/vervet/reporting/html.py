@@ -18,7 +18,8 @@ from markupsafe import Markup
 
 from vervet.reporting.agreement import measures
 from vervet.reporting.charts import figures
-from vervet.reporting.costs import UNITS, unknown_costs
+from vervet.reporting.costs import unknown_costs
+from vervet.reporting.coverage import law_table
 from vervet.reporting.curves import Pair, Row, coverage_of, pairs, policies_of
 from vervet.reporting.difficulty import Link
 from vervet.reporting.marks import Chart
@@ -145,8 +146,8 @@ def render(
             tiles=tiles(document),
             charts=charts,
             specs=json_in_html(_painted(charts)),
-            units=UNITS,
-            unknown={unit: who for unit, who in unknown_costs(document).items() if who},
+            laws=law_table(document),
+            unknown=unknown_costs(document),
             measures=[(r, measures(r)) for r in document.get("verifiers", ())],
             chosen=chosen,
             browsing=link is not None,

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vervet.reporting.coverage import law_words
 from vervet.reporting.curves import Row, Rows, policy_name
 
 
@@ -71,9 +70,11 @@ def _extrapolated(document: Row) -> Iterator[Method]:
     fits = document.get("fits", ())
     if fits:
         losses = ", ".join(dict.fromkeys(str(f["loss"]) for f in fits))
-        laws = "; ".join(dict.fromkeys(law_words(f) for f in fits))
-        form = "Coverage is fitted by base^(a k^b), an exponentiated power law"
-        text = f"{form} (Brown et al. 2024), by least squares on {losses}: {laws}."
+        text = (
+            "Coverage is fitted by base^(a k^b), an exponentiated power law (Brown et al. 2024), "
+            f"by least squares on {losses}. Each law is fitted again to the first part of the "
+            "curve and asked for its end: the table under the coverage charts shows both."
+        )
         yield Method("Scaling law", text)
     forecasts = document.get("forecasts", ())
     if forecasts:

@@ -4,10 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import floor, isfinite, log10
 from typing import Any
 
-from vervet.reporting.curves import Pair, coverage_of, display, pairs, policies_of
+from vervet.reporting.curves import Pair, coverage_of, leading, model_names, pairs, policies_of
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
+MOST_MODELS = 4
+"""Models that are put in words; the charts have all."""
+RAREST = 1e-6
+"""Shares closer to 0 or 1 than this are not written out."""
 LEVEL_GAIN = 0.02
 """A curve has levelled off when its last tenfold of samples brought less than this."""
 
@@ -31,8 +35,10 @@ def percent(value: float | None) -> str:
         return "unknown"
     if value in {0, 1}:
         return f"{value:.0%}"
-    rare = min(abs(value), abs(1 - value))
-    digits = 1 if rare >= 0.001 else min(6, -floor(log10(max(rare, 1e-9))) - 1)  # noqa: PLR2004 - 0.1 %
+    rare = round(min(value, 1 - value), 12)
+    if 0 <= rare < RAREST:
+        return f"<{RAREST:.4%}" if value < RAREST else f">{1 - RAREST:.4%}"
+    digits = 1 if rare < 0 or rare >= 0.001 else -floor(log10(rare)) - 1  # noqa: PLR2004 - 0.1 %
     return f"{100 * value:.{digits}f}%"
 
 
@@ -91,7 +97,9 @@ def headline(document: Row) -> str:
 
 def finding(document: Row, pair: Pair) -> str:
     """Say in one sentence how coverage rises and what selection makes of it."""
-    curve = coverage_of(document, pair)
+    curve = [row for row in coverage_of(document, pair) if known(row["value"])]
+    if not curve:
+        return "Coverage is not known: too few samples were judged."
     first, last = curve[0], curve[-1]
     if first is last:
         return f"Coverage is {percent(last['value'])} with {plural(last['k'], 'sample')}."
@@ -99,8 +107,13 @@ def finding(document: Row, pair: Pair) -> str:
         f"Coverage {_moves(first, last)} from {percent(first['value'])} with "
         f"{plural(first['k'], 'sample')} to {percent(last['value'])} with {last['k']:,}"
     )
-    votes = policies_of(document, pair).get("majority vote", ())
+    votes = _votes(document, pair)
     return f"{rise}, {_while(votes)}." if votes else f"{rise}."
+
+
+def _votes(document: Row, pair: Pair) -> Rows:
+    votes = policies_of(document, pair).get("majority vote", ())
+    return [row for row in votes if known(row["value"])]
 
 
 def _moves(first: Row, last: Row) -> str:
@@ -127,12 +140,12 @@ def levelled(curve: Rows) -> bool:
 
 def support(document: Row) -> Iterator[str]:
     """Yield the sentences under the headline: from how much, how sure, what remains."""
-    for position, pair in enumerate(pairs(document)):
-        name = display(document, pair)
+    names = model_names(document)
+    for position, pair in enumerate(leading(document)[:MOST_MODELS]):
         if position:
-            yield f"{name}: {_lower(finding(document, pair))}"
+            yield f"{names[pair.model]}: {_lower(finding(document, pair))}"
         else:
-            yield _basis(document, pair, name)
+            yield _basis(document, pair, names[pair.model])
             yield from _gap(document, pair)
 
 
@@ -142,19 +155,21 @@ def _lower(sentence: str) -> str:
 
 def _basis(document: Row, pair: Pair, name: str) -> str:
     first, last = (coverage_of(document, pair)[i] for i in (0, -1))
-    votes = policies_of(document, pair).get("majority vote", ())
+    votes = _votes(document, pair)
     level = f"{100 * last['level']:g}% intervals"
     parts = [f"coverage {interval(first)} and {interval(last)}"] if interval(last) else []
     parts += [f"majority vote {interval(votes[-1])}"] if votes and interval(votes[-1]) else []
     sure = f" {level}: {'; '.join(parts)}." if parts else ""
     return (
-        f"{name}, judged by {pair.verifier}: {plural(last['samples'], 'sample')} of "
-        f"{plural(last['problems'], 'problem')}.{sure}"
+        f"{name}, judged by {pair.verifier}: {plural(first['samples'], 'sample')} of "
+        f"{plural(first['problems'], 'problem')}.{sure}"
     )
 
 
 def _gap(document: Row, pair: Pair) -> Iterator[str]:
     last = coverage_of(document, pair)[-1]
+    if not known(last["value"]):
+        return
     ends = {name: rows[-1] for name, rows in policies_of(document, pair).items()}
     ends = {name: row for name, row in ends.items() if known(row["value"])}
     if not ends:
