@@ -7,7 +7,7 @@ from vervet.analysis import Analysis, analyze
 from vervet.reporting import write_report
 from vervet.types import Watcher, silent
 
-PROBLEMS = "embedded"
+PROBLEMS, LIMIT = "embedded", 64
 MODELS = (("marmoset", 1.0), ("marmoset-strong", 0.1))
 """Each model, and the share of the samples that it draws: the strong one needs fewer."""
 SAMPLES = 1000
@@ -23,9 +23,9 @@ def demonstrate(
     An interrupted demo goes on where it stopped.
     """
     run = store.open_run(run_url)
-    problems = doors.dataset(PROBLEMS)
+    problems = doors.dataset(PROBLEMS, limit=LIMIT)
     for model, share in MODELS:
-        sampler = doors.sampler_for(problems, model)
+        sampler = doors.sampler_for(problems, model, seed=run.seed)
         judges = [verification.Judging(run, doors.verifier(v), watch=watch) for v in (KEY, CHEAP)]
         n = max(1, round((samples or SAMPLES) * share))
         sampling.sample(run, problems, sampler, n=n, then=judges, watch=watch)

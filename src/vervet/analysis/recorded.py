@@ -169,11 +169,12 @@ def drawn_by_model(run: Run) -> list[Drawn]:
     order = run.scan(Problem, ("id",))
     recorded = [order.categories["id"][code] for code in order["id"]]
     settings = run.descriptions("samplers")
-    return [
+    models = [
         _drawn(found.keep(found["sampler_id"] == code), name, recorded, settings.get(name, {}))
         for code, name in enumerate(found.categories["sampler_id"])
         if (found["sampler_id"] == code).any()
     ]
+    return sorted(models, key=lambda drawn: (drawn.model, drawn.sampler_id))
 
 
 def _drawn(
