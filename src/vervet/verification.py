@@ -2,20 +2,22 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Collection, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from vervet.engines import Channel, Engine, Local, Meter, bridge, fill
+from vervet.engines import Channel, Engine, Local, Meter, Worker, WorkerLostError, bridge, fill
 from vervet.errors import ConfigError, StoreError, VervetError
 from vervet.store import Run
 from vervet.store.columns import grouped
-from vervet.types import Outcome, Sample, Verdict, Verifier, Watcher, silent
+from vervet.types import Outcome, Problem, Sample, Verdict, Verifier, Watcher, silent
 
 VERDICT_GROUP = ("problem_id", "sampler_id", "trial")
 VERDICT_KEY = (*VERDICT_GROUP, "index")
+TRIES = 5
+"""Workers that may be lost over one judgement."""
 NONE = np.empty(0, dtype=np.int32)
 
 
@@ -115,43 +117,17 @@ class Judging:
         """Judge what is recorded, and `fresh` samples until they end."""
         lanes = getattr(self.verifier, "concurrency", None) or self.engine.concurrency
         supply = Supply(self.backlog, fresh, self.trials)
+        judges = Judges(self.verifier, self.problems)
         try:
-            await fill(
-                supply.take, self._judge, self._keep, _ended, engine=self.engine, concurrency=lanes
-            )
+            async with self.engine.spread(judges) as spread:
+                await fill(
+                    supply.take, Complete(spread, judges), self._keep, _ended,
+                    engine=self.engine, concurrency=lanes,
+                )  # fmt: skip
         finally:
             self.meter.tell()
-            close = getattr(self.verifier, "aclose", None)
-            if close is not None:
-                await close()
+            await judges.aclose()
         return self._judged()
-
-    async def _judge(self, item: Item) -> AsyncGenerator[Verdict, None]:
-        sample, trial = item
-        problem = self.problems.get(sample.problem_id)
-        try:
-            if problem is None:
-                yield self._error(item, "the run has no problem of this name")
-                return
-            verdict = await self.verifier.verify(problem, sample, trial)
-        except (ConfigError, StoreError):
-            raise
-        except VervetError as error:
-            yield self._error(item, str(error))
-        except Exception as error:  # noqa: BLE001 - a verifier's crash is its verdict: ERROR
-            yield self._error(item, f"{self.verifier.id}: {type(error).__name__}: {error}")
-        else:
-            if _key(verdict) == (*_key(sample), self.verifier.id, trial):
-                yield verdict
-            else:
-                yield self._error(item, f"{self.verifier.id} answered about something else")
-
-    def _error(self, item: Item, detail: str) -> Verdict:
-        sample, trial = item
-        return Verdict(
-            sample.problem_id, sample.sampler_id, sample.index, self.verifier.id, trial,
-            Outcome.ERROR, detail=" ".join(detail.split()),
-        )  # fmt: skip
 
     async def _keep(self, verdicts: list[Verdict]) -> None:
         if not verdicts:
@@ -176,6 +152,70 @@ class Judging:
             self.verifier.id, present + accepted + rejected + errors, present, accepted, rejected,
             errors, self.backlog.retried, dict(self.reasons.most_common(20)), self.meter.seconds,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Makes judgements with a verifier, here or wherever it is sent."""
+
+    verifier: Verifier
+    problems: Mapping[str, Problem]
+
+    async def __call__(self, item: Item) -> AsyncGenerator[Verdict, None]:
+        """Yield one verdict; what goes wrong is an ERROR, but for wrong settings."""
+        sample, trial = item
+        problem = self.problems.get(sample.problem_id)
+        if problem is None:
+            yield self.error(item, "the run has no problem of this name")
+            return
+        try:
+            verdict = await self.verifier.verify(problem, sample, trial)
+        except (ConfigError, StoreError):
+            raise
+        except VervetError as error:
+            yield self.error(item, str(error))
+        except Exception as error:  # noqa: BLE001 - a verifier's crash is its verdict: ERROR
+            yield self.error(item, f"{self.verifier.id}: {type(error).__name__}: {error}")
+        else:
+            if _key(verdict) == (*_key(sample), self.verifier.id, trial):
+                yield verdict
+            else:
+                yield self.error(item, f"{self.verifier.id} answered about something else")
+
+    def error(self, item: Item, detail: str) -> Verdict:
+        """Return the verdict that says nothing about the sample, but why."""
+        sample, trial = item
+        return Verdict(
+            sample.problem_id, sample.sampler_id, sample.index, self.verifier.id, trial,
+            Outcome.ERROR, detail=" ".join(detail.split()),
+        )  # fmt: skip
+
+    async def aclose(self) -> None:
+        """Close what the verifier holds."""
+        close = getattr(self.verifier, "aclose", None)
+        if close is not None:
+            await close()
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Makes every judgement, even where workers are lost."""
+
+    spread: Worker[Item, Verdict]
+    judges: Judges
+
+    async def __call__(self, item: Item) -> AsyncGenerator[Verdict, None]:
+        """Yield one verdict."""
+        reason = ""
+        for _ in range(TRIES):
+            try:
+                async for verdict in self.spread(item):
+                    yield verdict
+            except WorkerLostError as error:
+                reason = str(error)
+            else:
+                return
+        yield self.judges.error(item, reason)
 
 
 class Backlog:

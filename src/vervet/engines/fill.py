@@ -44,8 +44,16 @@ class Engine(Protocol):
     def spread(
         self, worker: Worker[Work, Row], /
     ) -> AbstractAsyncContextManager[Worker[Work, Row]]:
-        """Give a worker that does the same work where this engine does it."""
+        """Give a worker that does the same work where this engine does it.
+
+        `worker` must be picklable for engines that do it elsewhere. Such a worker may be lost with
+        its machine: it raises WorkerLostError, and what it had yielded stands.
+        """
         ...
+
+
+class WorkerLostError(VervetError):
+    """The machine or process that did the work is gone; another may do the rest."""
 
 
 class Batch(Generic[Row]):
@@ -117,7 +125,7 @@ async def fill(
     async def lane() -> None:
         while (item := await take()) is not None:
             try:
-                async with aclosing(spread(item)) as rows:
+                async with aclosing(worker(item)) as rows:
                     async for row in rows:
                         await batch.add(row)
             except (ConfigError, StoreError):
@@ -128,19 +136,16 @@ async def fill(
                 ended(item, None)
             await asyncio.sleep(0)
 
-    async with engine.spread(worker) as spread:
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(batch.write())
-                lanes = [
-                    group.create_task(lane()) for _ in range(concurrency or engine.concurrency)
-                ]
-                await asyncio.wait(lanes)
-                batch.close()
-        except BaseExceptionGroup as several:
-            raise _first(several) from None
-        finally:
-            await batch.flush()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(batch.write())
+            lanes = [group.create_task(lane()) for _ in range(concurrency or engine.concurrency)]
+            await asyncio.wait(lanes)
+            batch.close()
+    except BaseExceptionGroup as several:
+        raise _first(several) from None
+    finally:
+        await batch.flush()
 
 
 def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -9,11 +9,11 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from vervet.engines import Channel, Engine, Meter, fill
+from vervet.engines import Channel, Engine, Meter, Worker, WorkerLostError, fill
 from vervet.errors import ModelError, VervetError, boundary
 from vervet.sampling.requests import Request, Requests
 from vervet.store import Run
@@ -22,6 +22,8 @@ from vervet.types import Problem, Sample, Sampler, Watcher
 PATIENCE = 2
 """Rounds of nothing but failures, one request per lane each, after which sampling stops."""
 MOST_REASONS = 20
+TRIES = 5
+"""Workers that may be lost over one request."""
 NOT_TRIED = "not tried: every request had failed for some time"
 
 
@@ -128,11 +130,14 @@ class Drawing:
         async def take() -> Request | None:
             return await self.requests.take() if self.failures_in_row < PATIENCE * lanes else None
 
-        worker = Worker(self.sampler)
-        try:
-            await fill(take, worker, self._keep, self._ended, engine=engine, concurrency=lanes)
-        finally:
-            self.requests.release_all()
+        async with engine.spread(Draws(self.sampler)) as draws:
+            try:
+                await fill(
+                    take, Complete(draws), self._keep, self._ended,
+                    engine=engine, concurrency=lanes,
+                )  # fmt: skip
+            finally:
+                self.requests.release_all()
         for channel in self.channels:
             await channel.finish()
         self.meter.tell()
@@ -201,24 +206,47 @@ class IncompleteError(ModelError):
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
-    """Draws one request from a sampler; what it yields was asked for, and once."""
+class Draws:
+    """Draws requests from a sampler, here or wherever it is sent."""
 
     sampler: Sampler
+
+    async def __call__(self, request: Request) -> AsyncGenerator[Sample, None]:
+        """Yield what the sampler yields; every error of its own is a ModelError."""
+        with boundary(ModelError, self.sampler.id):
+            async with _closing(self.sampler.draw(request.problem, request.indices)) as rows:
+                async for row in rows:
+                    yield row
+
+    async def aclose(self) -> None:
+        """Close the sampler's connections."""
+        await _close(self.sampler)
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Draws requests so that what it yields was asked for, and once."""
+
+    draws: Worker[Request, Sample]
 
     async def __call__(self, request: Request) -> AsyncGenerator[Sample, None]:
         """Yield the samples of `request`; raise IncompleteError where some did not come."""
         left = set(request.indices)
         reason = "the endpoint returned fewer samples than asked for"
-        try:
-            with boundary(ModelError, self.sampler.id):
-                async with _closing(self.sampler.draw(request.problem, request.indices)) as rows:
+        for _ in range(TRIES):
+            try:
+                rest = replace(request, indices=tuple(sorted(left)))
+                async with aclosing(self.draws(rest)) as rows:
                     async for row in rows:
                         if row.index in left:
                             left.remove(row.index)
                             yield row
-        except ModelError as error:
-            reason = str(error)
+            except WorkerLostError as error:
+                reason = str(error)
+                continue
+            except ModelError as error:
+                reason = str(error)
+            break
         if left:
             raise IncompleteError(reason, len(left))
 
