@@ -27,6 +27,16 @@ from vervet.verifiers.math_answer import MathAnswer
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
 VERDICTS = {Outcome.ACCEPT: True, Outcome.REJECT: False, Outcome.ERROR: None}
 Pair = tuple[str, str, bool]
+KNOWN_WRONG: tuple[Pair, ...] = (
+    ("\\frac{1}{2^{99}}", "\\frac{1}{2^{98}}", False),
+    ("1-\\frac{1}{e}", "1+\\frac{1}{e}", False),
+    ("3*x-1*y+13=0", "3x + 4y + 14=0", False),
+    ("\\frac{1}{3}", "0.333333", False),
+    ("10^{-9}", "10^{-8}", False),
+    ("\\sqrt{2}", "1.414214", False),
+    ("(1,2)", "\\{1,2\\}", False),
+)
+"""Pairs that Math-Verify 0.9.0 takes, or took, for equal."""
 SPELLINGS: tuple[Callable[[str], str], ...] = (
     lambda a: f"${a}$",
     lambda a: a.replace("\\frac", "\\dfrac").replace("\\dfrac{", "\\dfrac {"),
@@ -133,7 +143,7 @@ def main() -> None:
     grade_gsm8k(folder / "gsm8k")
     problems = math500(path=folder / "math500").problems
     print(f"math-answer   {check_references(problems, MathAnswer())}")
-    work = pairs(problems)
+    work = [*pairs(problems), *KNOWN_WRONG]
     for name, grade in (("math-answer", lambda w: asyncio.run(ours(w))), ("Math-Verify", peers)):
         before = time.process_time()
         verdicts = grade(work)

@@ -152,6 +152,21 @@ def answer_text(value: object) -> str:
     return str(value).strip()
 
 
+def question(row: Row, *names: str) -> str:
+    """Return the text of the first of these fields that a row has.
+
+    Raises:
+        KeyError: it has none of them.
+        ValueError: the text is empty.
+    """
+    found = next((row[name] for name in names if row.get(name) is not None), None)
+    if found is None:
+        raise KeyError(names[0])
+    if not str(found).strip():
+        raise ValueError("the question is empty")
+    return str(found)
+
+
 def _folder(path: str | Path | None) -> Path | None:
     """Return where the other splits are, if a file was named."""
     if path is None:

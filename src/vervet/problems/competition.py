@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vervet.problems import prompts
-from vervet.problems.benchmark import FILE, Benchmark, Style, Upstream, answer_text
+from vervet.problems.benchmark import FILE, Benchmark, Style, Upstream, answer_text, question
 from vervet.problems.monkeys import MATH_128
 from vervet.problems.rows import Row
 
@@ -27,10 +27,7 @@ def _first(row: Row, names: Sequence[str]) -> Any:  # noqa: ANN401 - a cell of a
 
 
 def _question(row: Row) -> str:
-    found = _first(row, QUESTIONS)
-    if not isinstance(found, str):
-        raise KeyError(QUESTIONS[0])
-    return found.removeprefix(PREFIX)
+    return question(row, *QUESTIONS).removeprefix(PREFIX)
 
 
 def boxed(solution: str) -> str:

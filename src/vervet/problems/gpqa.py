@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vervet.problems import prompts
-from vervet.problems.benchmark import Benchmark, Style, Upstream
+from vervet.problems.benchmark import Benchmark, Style, Upstream, question
 from vervet.problems.rows import Row
 
 LETTERS = "ABCD"
@@ -39,7 +39,7 @@ def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
     del at, shots
     listed = "\n".join(f"{a}) {b}" for a, b in zip(LETTERS, options(row), strict=True))
     return prompts.CHAT_CHOICE.format(
-        letters=LETTERS, question=str(row["Question"]).strip(), options=listed
+        letters=LETTERS, question=question(row, "Question").strip(), options=listed
     )
 
 

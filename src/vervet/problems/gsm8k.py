@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vervet.problems import prompts
-from vervet.problems.benchmark import Benchmark, Style, Upstream
+from vervet.problems.benchmark import Benchmark, Style, Upstream, question
 from vervet.problems.rows import Row
 
 
@@ -17,12 +17,12 @@ def _read(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def _paper(row: Row, at: int, shots: Sequence[Row]) -> str:
-    return prompts.question_and_answer(row["question"], prompts.draw_shots(shots, at))
+    return prompts.question_and_answer(question(row, "question"), prompts.draw_shots(shots, at))
 
 
 def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
     del at, shots
-    return prompts.CHAT_NUMBER.format(question=row["question"])
+    return prompts.CHAT_NUMBER.format(question=question(row, "question"))
 
 
 gsm8k = Benchmark(
