@@ -205,10 +205,14 @@ class Page:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         await self.send("Emulation.setEmulatedMedia", features=features)
         await self.send("Page.navigate", url=url)
+        await self.loaded()
+        assert await self.ready(), self.errors
+
+    async def loaded(self) -> None:
+        """Wait until a page is loaded."""
         while "Page.loadEventFired" not in self._seen:
             self._note(await self._socket.receive_json(timeout=30))
         self._seen.clear()
-        assert await self.ready(), self.errors
 
     async def ready(self) -> bool:
         """Wait until every chart that is shown is drawn."""

@@ -3,10 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp.test_utils import TestServer
 
+from vervet.analysis import analyze
 from vervet.reporting import render
+from vervet.reporting.charts import as_document
 from vervet.reporting.reading import Choice, Judged, Reading
+from vervet.store import open_run
 from vervet.types import Outcome, Problem, Sample, Verdict
+from vervet.viewing import application
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -133,4 +138,32 @@ async def test_figures_can_be_saved_from_the_page(page: "Page", address: str) ->
     assert saved.startswith("<svg")
     assert "var(--" not in saved
     assert "#0067a8" in saved
+    assert page.errors == []
+
+
+async def test_pages_of_the_viewer_work_and_fit(page: "Page", tmp_path: "Path") -> None:
+    run = open_run(tmp_path / "run")
+    run.append([Problem(HOSTILE, HOSTILE), Problem("plain", "What is 1 + 1?")])
+    for name in (HOSTILE, "plain"):
+        samples = [Sample(name, "m@1", i, f"{HOSTILE} {i}") for i in range(60)]
+        run.append(samples)
+        run.append(
+            [Verdict(name, "m@1", i, "v@1", 0, list(Outcome)[i % 2], str(i % 3)) for i in range(60)]
+        )
+    app = application(run, as_document(analyze(run)))
+    async with TestServer(app, host="127.0.0.1") as server:
+        for width in (390, 1280):
+            for path in ("/", "/problems", "/problem?id=plain&outcome=accept"):
+                await page.open(str(server.make_url(path)), width=width, scheme="dark")
+                assert await page.value("document.documentElement.scrollWidth") <= width
+                assert await page.value(BACKGROUND) == "rgb(21, 23, 28)"
+                assert await page.value("!document.querySelector('.theme').hidden")
+        await page.open(str(server.make_url("/problems")))
+        await page.value("document.querySelector('tbody tr:last-child a').click()")
+        await page.loaded()
+        assert await page.value("document.querySelectorAll('.sample').length") == 50
+        await page.value("document.querySelector('a[rel=next]').click()")
+        await page.loaded()
+        assert await page.value("document.querySelectorAll('.sample').length") == 10
+        assert await page.value("window.owned === undefined")
     assert page.errors == []
