@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from vervet.store import Run
 from vervet.transfer.table import COLUMNS
 from vervet.types import Outcome, Sample, Verdict
 
-NOTHING_SAID: list[None] = [None]
+NOTHING_SAID: Sequence[Verdict | None] = (None,)
 CORRECT = {Outcome.ACCEPT: True, Outcome.REJECT: False, Outcome.ERROR: None}
 
 
@@ -51,9 +51,8 @@ def _rows(run: Run) -> Iterator[dict[str, Any]]:
         samples = [sample for batch in run.read(Sample, where) for sample in batch]
         for sample in sorted(samples, key=lambda s: (s.sampler_id, s.index)):
             model = names.get(sample.sampler_id, sample.sampler_id)
-            told: list[Verdict] | list[None] = verdicts.get(key_of(sample), NOTHING_SAID)
-            for verdict in told:
-                yield _row(sample, verdict, model)
+            for told in verdicts.get(key_of(sample)) or NOTHING_SAID:
+                yield _row(sample, told, model)
 
 
 def key_of(row: Sample | Verdict) -> tuple[str, int]:
