@@ -71,6 +71,16 @@ class Command:
         object.__setattr__(self, "_places", places)
 
     @property
+    def batch(self) -> int:
+        """One program makes one sample."""
+        return 1
+
+    @property
+    def concurrency(self) -> int:
+        """How many programs run at once."""
+        return self.max_connections
+
+    @property
     def id(self) -> str:
         """The program's name, and a hash of its arguments and revision."""
         name = os.path.basename(self.argv[0])  # noqa: PTH119 - a word of a command line, not a file

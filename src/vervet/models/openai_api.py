@@ -62,6 +62,16 @@ class OpenAI:
         self._transport: Transport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def batch(self) -> int:
+        """How many samples one request asks for: what an engine should hand out at once."""
+        return self.link.samples_per_request
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests there may ever be at once; how many there are adapts."""
+        return self.link.max_connections
+
     def __repr__(self) -> str:
         return f"OpenAI({self.generation.model!r} at {shown(self.link.base_url)})"
 
@@ -75,6 +85,7 @@ class OpenAI:
             **self.generation.identity(),
             "endpoint": self.generation.endpoint,
             "url": shown(self.link.base_url),
+            "samples_per_request": self.link.samples_per_request,
             "seed": self.link.seed,
         }
 
