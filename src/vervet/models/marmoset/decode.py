@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vervet.errors import ModelError
 from vervet.models.marmoset.batch import Batch
 from vervet.models.marmoset.checkpoint import load
 from vervet.models.marmoset.choice import Decoding, Keys, choose, mix, uniforms
@@ -42,9 +43,18 @@ class Decoder:
         self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
 
     def prefix(self, prompt: str) -> Prefix:
-        """Return a prompt's keys and values, computed once for the prompts used last."""
+        """Return a prompt's keys and values, computed once for the prompts used last.
+
+        Raises:
+            ModelError: the prompt is too long for the model.
+        """
         if prompt not in self._prefixes:
             tokens = [self.engine.shape.begin, *self.tokenizer.encode(prompt)]
+            if len(tokens) >= self.engine.shape.context:
+                raise ModelError(
+                    f"a prompt of {len(tokens):,} tokens leaves no room for a reply: "
+                    f"the model's context is {self.engine.shape.context:,}"
+                )
             self._prefixes[prompt] = self.engine.prefill(np.array(tokens))
             if len(self._prefixes) > REMEMBERED:
                 self._prefixes.popitem(last=False)
@@ -74,7 +84,7 @@ class Rows:
 
     def __init__(self, decoder: Decoder, prefix: Prefix, keys: Keys, decoding: Decoding) -> None:
         count, shape = len(keys), decoder.engine.shape
-        self.limit = max(0, min(decoding.max_tokens, shape.context - prefix.length))
+        self.limit = min(decoding.max_tokens, shape.context - prefix.length)
         self.decoding, self.tokenizer = decoding, decoder.tokenizer
         self.ending = np.isin(np.arange(shape.vocabulary), shape.ends)
         self.keys = np.resize(keys, whole(count, ROWS))
