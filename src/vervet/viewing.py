@@ -6,7 +6,9 @@ reach it by a host name of its own), and sends pages in which no text of a model
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from socket import create_server, socket
 from typing import Any
 from urllib.parse import urlencode
 
@@ -194,26 +196,29 @@ def serve(run: Run, *, port: int = 8765, say: Say = print) -> None:
     Raises:
         ConfigError: the port is taken.
     """
-    document = as_document(analyze(run))
+    with _listening(port) as listener:
+        say(f"reading {run.url} ...")
+        app = application(run, as_document(analyze(run)))
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_serve(app, listener, say))
+
+
+def _listening(port: int) -> socket:
     try:
-        asyncio.run(_serve(application(run, document), port, say))
-    except KeyboardInterrupt:
-        return
+        return create_server((HOST, port))
+    except OSError as error:
+        raise ConfigError(
+            f"port {port} of {HOST} cannot be had ({error.strerror}); "
+            "choose another with --port, or 0 for a free one"
+        ) from error
 
 
-async def _serve(app: web.Application, port: int, say: Say) -> None:
+async def _serve(app: web.Application, listener: socket, say: Say) -> None:
     runner = web.AppRunner(app)
     await runner.setup()
     try:
-        await web.TCPSite(runner, HOST, port).start()
-    except OSError as error:
-        await runner.cleanup()
-        hint = "choose another with --port, or 0 for a free one"
-        raise ConfigError(
-            f"port {port} of {HOST} cannot be had ({error.strerror}); {hint}"
-        ) from error
-    say(f"http://{HOST}:{runner.addresses[0][1]} (Ctrl-C ends it)")
-    try:
+        await web.SockSite(runner, listener).start()
+        say(f"http://{HOST}:{listener.getsockname()[1]} (Ctrl-C ends it)")
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()

@@ -1,10 +1,16 @@
 """From a recorded run to its report and its pages, nothing replaced."""
 
+import asyncio
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -15,7 +21,7 @@ from vervet.reporting.charts import as_document
 from vervet.reporting.recorded import recorded
 from vervet.store import Run, open_run
 from vervet.types import Outcome, Problem, Sample, Verdict
-from vervet.viewing import application
+from vervet.viewing import application, serve
 
 HOSTILE = (
     "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}\u202eevil\x00"
@@ -169,3 +175,32 @@ async def test_strangers_are_refused(run: Run, analysed: dict[str, Any]) -> None
         assert (await client.get("/problem?id=nowhere")).status == 404
         odd = await client.get("/problems", params={"page": "x" * 99, "pair": "-1", "order": "?"})
         assert odd.status == 200
+
+
+SERVE = """
+import sys
+from vervet.store import open_run
+from vervet.viewing import serve
+serve(open_run(sys.argv[1]), port=0, say=lambda text: print(text, flush=True))
+"""
+
+
+async def test_it_serves_this_machine_until_interrupted(run: Run) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVE, run.url, stdout=PIPE, stderr=PIPE
+    )
+    assert process.stdout
+    assert (await process.stdout.readline()).startswith(b"reading ")
+    address = (await process.stdout.readline()).decode().split()[0]
+    assert address.startswith("http://127.0.0.1:")
+    async with aiohttp.ClientSession() as client, client.get(f"{address}/problems") as answer:
+        assert answer.status == 200
+    process.send_signal(signal.SIGINT)
+    assert await process.wait() == 0
+
+
+def test_a_taken_port_is_said_at_once(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port} of 127.0.0.1 cannot be had"):
+            serve(run, port=port)
