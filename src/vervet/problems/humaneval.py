@@ -56,6 +56,7 @@ def _read_plus(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
 
 humaneval = Benchmark(
     name="humaneval",
+    about="HumanEval: 164 Python functions with their tests (Chen et al. 2021).",
     upstream=Upstream(
         "openai/openai_humaneval",
         {
@@ -74,6 +75,7 @@ humaneval = Benchmark(
 
 humaneval_plus = Benchmark(
     name="humaneval-plus",
+    about="HumanEval+: the same 164 functions, 80 times the tests (Liu et al. 2023).",
     upstream=Upstream(
         "evalplus/humanevalplus",
         {"test": ("HumanEvalPlus*.jsonl", "HumanEvalPlus*.jsonl.gz", "data/test-*.parquet", "test-*.parquet")},

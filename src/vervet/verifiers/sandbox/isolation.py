@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import sysconfig
+import tempfile
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -72,12 +73,12 @@ ADVICE = {
 
 def start_of(isolation: Isolation, profile: Profile) -> Start:
     """Return how to start a warm interpreter of `profile` on this rung."""
-    folder = "/tmp"  # noqa: S108 - inside the sandbox, a private tmpfs
-    settings = _settings(isolation, profile, folder)
+    own = tempfile.mkdtemp(prefix="vervet-sandbox-") if isolation == "process" else None
+    settings = _settings(isolation, profile, own or "/tmp")  # noqa: S108 - inside, a private tmpfs
     python = [_interpreter(), "-S", "-s", "-P", "-B", "-X", "utf8"]
     if isolation == "bubblewrap":
         return Start((*_bubblewrap(settings), *python, str(MAIN)), settings, _environment())
-    return Start((*python, str(MAIN)), settings, _environment())
+    return Start((*python, str(MAIN)), settings, _environment(), own)
 
 
 def _interpreter() -> str:

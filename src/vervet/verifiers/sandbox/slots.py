@@ -7,6 +7,7 @@ leaves in a channel reaches the next. Results are read here, outside, by a `Read
 import asyncio
 import marshal
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -48,6 +49,8 @@ class Start:
     command: tuple[str, ...]
     settings: dict[str, Any]
     environment: dict[str, str]
+    scratch: str | None = None
+    """A folder of this machine made for this interpreter, where it has no private one inside."""
 
 
 def pack(job: dict[str, Any]) -> bytes:
@@ -65,6 +68,7 @@ class Slot:
         Raises:
             SandboxError: the isolation asked for cannot be had; the message says which part.
         """
+        self.scratch = start.scratch
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - the interpreter and our own file
@@ -142,6 +146,8 @@ class Slot:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        if self.scratch:
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
     @property
     def closed(self) -> bool:
@@ -166,12 +172,14 @@ class Turn:
         self.timer = loop.call_later(limits.cpu_seconds, self.on_time)
         self.unsent = memoryview(b"")
         self.dirty = self.crowded = False
+        self.reading = self.writing = False
 
     def start(self, job: bytes) -> None:
         """Hand the socket to the slot, then the job to the socket."""
         with self.theirs:
             socket.send_fds(self.slot.control, [b"j"], [self.theirs.fileno()])
         self.loop.add_reader(self.ours, self.on_data)
+        self.reading = True
         self.reader.begin(self)
         self.send(job)
 
@@ -190,10 +198,12 @@ class Turn:
             pass
         except OSError:
             self.unsent = memoryview(b"")  # the child is gone; its fate comes by the other way
-        if self.unsent:
-            self.loop.add_writer(self.ours, self.on_room)
-        else:
-            self.loop.remove_writer(self.ours)
+        if bool(self.unsent) != self.writing:
+            self.writing = not self.writing
+            if self.writing:
+                self.loop.add_writer(self.ours, self.on_room)
+            else:
+                self.loop.remove_writer(self.ours)
 
     def on_data(self) -> bool:
         """Read what is there; return whether there may be more."""
@@ -204,7 +214,7 @@ class Turn:
         except OSError:
             data = b""
         if not data:
-            self.loop.remove_reader(self.ours)
+            self.stop_reading()
             return False
         if self.stopped:
             return True
@@ -265,11 +275,18 @@ class Turn:
                 )
             )
 
+    def stop_reading(self) -> None:
+        """Listen no more."""
+        if self.reading:
+            self.reading = False
+            self.loop.remove_reader(self.ours)
+
     def finish(self) -> None:
         """Give everything back; a slot that could not be cleaned is not used again."""
         self.timer.cancel()
-        self.loop.remove_reader(self.ours)
-        self.loop.remove_writer(self.ours)
+        self.stop_reading()
+        if self.writing:
+            self.loop.remove_writer(self.ours)
         self.ours.close()
         if self.dirty:
             self.slot.close()

@@ -10,7 +10,6 @@ import importlib
 import marshal
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -33,8 +32,9 @@ def find_own_modules() -> None:
 
 def warm_up(preload: list[str]) -> None:
     """Import and run once what candidates use, so that their first use costs no page faults."""
-    for name in preload:
+    for name in ("random", *preload):
         importlib.import_module(name)
+    sys.modules["random"].seed(0)
     from vervet.verifiers.sandbox.inside import runner, values  # noqa: PLC0415 - after find_own_modules
 
     encoder = values.Encoder(100)
@@ -108,15 +108,18 @@ def prepare(settings: dict[str, Any]) -> Any:  # noqa: ANN401 - a function of th
         forget_own_modules()
     for number in (signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
-    return Server(runner, fork_filter, scratch=settings["folder"]).serve
+    return Server(runner, fork_filter, syscalls.forker(), scratch=settings["folder"]).serve
 
 
 class Server:
     """Forks a child for each check and clears up after it."""
 
-    def __init__(self, runner: Any, fork_filter: Any, *, scratch: str) -> None:  # noqa: ANN401 - modules of ours, by then forgotten
-        self.runner, self.fork_filter, self.scratch = runner, fork_filter, scratch
+    def __init__(self, runner: Any, fork_filter: Any, fork: Any, *, scratch: str) -> None:  # noqa: ANN401 - modules of ours, by then forgotten
+        self.runner, self.fork_filter, self.fork, self.scratch = runner, fork_filter, fork, scratch
         self.alone = os.getpid() == 1
+        own = os.path.basename(scratch).startswith("vervet-sandbox-")
+        if not (self.alone or own):
+            raise OSError(f"{scratch} is not a scratch folder of ours")  # it would be emptied
 
     def serve(self, control: socket.socket) -> None:
         """Answer each descriptor that comes with the fate of the child that got it."""
@@ -127,7 +130,7 @@ class Server:
             if not ancillary:
                 continue  # a late order to kill a child that had ended by itself
             channel = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
-            child = os.fork()
+            child = self.fork()
             if not child:
                 self.child(control, channel)
             os.close(channel)
@@ -180,7 +183,7 @@ class Server:
             for name in os.listdir(self.scratch):
                 path = f"{self.scratch}/{name}"
                 if os.path.isdir(path) and not os.path.islink(path):
-                    shutil.rmtree(path)
+                    importlib.import_module("shutil").rmtree(path)
                 else:
                     os.unlink(path)
         except OSError:

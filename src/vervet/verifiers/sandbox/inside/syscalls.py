@@ -12,8 +12,10 @@ denied as a whole.
 import ctypes
 import errno
 import os
+import signal
 import struct
 import sys
+from collections.abc import Callable
 
 # name: (x86_64, aarch64); None where that machine has no such call.
 ALLOWED: dict[str, tuple[int | None, int | None]] = {
@@ -174,3 +176,23 @@ class Filter:
         if self.syscall(*self.arguments):
             number = ctypes.get_errno()
             raise OSError(number, f"seccomp: {os.strerror(number)}")
+
+
+def forker() -> Callable[[], int]:
+    """Return `fork` without Python's and the C library's handlers, which would cost a fifth more.
+
+    This process has one thread and the child runs one program and ends by `_exit`, so there is
+    nothing for the handlers to mend.
+    """
+    number = ctypes.c_long(CLONE[machine()[0]])
+    flags, none = ctypes.c_long(int(signal.SIGCHLD)), ctypes.c_long(0)
+    syscall = ctypes.CDLL(None, use_errno=True).syscall
+
+    def fork() -> int:
+        child = int(syscall(number, flags, none, none, none, none))
+        if child < 0:
+            number_of_error = ctypes.get_errno()
+            raise OSError(number_of_error, f"clone: {os.strerror(number_of_error)}")
+        return child
+
+    return fork

@@ -13,8 +13,6 @@ programs an exact reading. The defence is the reader's (`vervet.verifiers.sandbo
 import json
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 DEPTH = 60
@@ -67,6 +65,10 @@ class Encoder:
 
     def other(self, value: Any, kind: type, depth: int) -> Any:  # noqa: ANN401 - anything at all
         """Write a value of a library's or the candidate's own type."""
+        if kind.__module__ == "decimal" and kind is sys.modules["decimal"].Decimal:
+            return {"D": str(value)}
+        if kind.__module__ == "fractions" and kind is sys.modules["fractions"].Fraction:
+            return {"F": self.items([value.numerator, value.denominator], depth)}
         if kind.__module__ == "numpy" and hasattr(kind, "dtype") and not hasattr(kind, "__array_finalize__"):
             return {"n": [kind.__name__, self.plain(value.item(), depth + 1)]}
         for base in BASES:
@@ -97,8 +99,6 @@ WRITERS: dict[type, Any] = {
     bytes: lambda e, v, d: {"b": v.decode("latin-1")},
     bytearray: lambda e, v, d: {"b": v.decode("latin-1")},
     complex: lambda e, v, d: {"c": [v.real, v.imag]},
-    Fraction: lambda e, v, d: {"F": [e.plain(v.numerator, d), e.plain(v.denominator, d)]},
-    Decimal: lambda e, v, d: {"D": str(v)},
 }
 BASES: dict[type, Any] = {
     bool: bool,

