@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vervet.policies.weighted import Weighted
     from vervet.problems.problem_set import ProblemSet
     from vervet.sampling import sample
-    from vervet.selection import select
+    from vervet.selection import select, solve
     from vervet.store import Run
     from vervet.store import open_run as open  # noqa: A004 - vervet.open(...) reads as it should
     from vervet.transfer.importing import import_table
@@ -76,6 +76,7 @@ _HOMES = {
     "sampler": "vervet.doors",
     "sampler_for": "vervet.doors",
     "select": "vervet.selection",
+    "solve": "vervet.selection",
     "verifier": "vervet.doors",
     "verify": "vervet.verification",
 }
@@ -115,6 +116,7 @@ __all__ = [
     "sampler",
     "sampler_for",
     "select",
+    "solve",
     "verifier",
     "verify",
 ]

@@ -18,6 +18,7 @@ COMMANDS = {
     "sample": "vervet.cli.running:sample",
     "verify": "vervet.cli.running:verify",
     "select": "vervet.cli.running:select",
+    "solve": "vervet.cli.running:solve",
     "analyze": "vervet.cli.reading:analyze",
     "report": "vervet.cli.reading:report",
     "view": "vervet.cli.reading:view",

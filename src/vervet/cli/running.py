@@ -219,3 +219,42 @@ def select(run_url: str, *, policy: str, seed: int | None, as_json: bool) -> Non
     run = store.open_run(run_url, create=False)
     selected = selection.select(run, doors.policy(policy), seed=seed)
     say(asdict(selected) if as_json else str(selected), as_json=as_json)
+
+
+@click.command(
+    epilog=example(
+        "vervet solve runs/live --dataset embedded --limit 4 -m marmoset "
+        "--policy first-accepted:limit=5,verifier=gsm8k-answer"
+    )
+)
+@RUN
+@asking
+@click.option("--policy", required=True, help="A policy by name (see: vervet list policies).")
+@click.option("--verifier", "extra", multiple=True, help="A verifier with settings; repeatable.")
+@JSON
+def solve(
+    run_url: str, *, asked: Asked, policy: str, extra: tuple[str, ...], as_json: bool
+) -> None:
+    """Drive a policy on live models and verifiers: it draws, vets, and stops when it may."""
+    from vervet import doors, registry, selection, store
+
+    problems = problems_of(asked, None)
+    run = store.open_run(run_url, seed=asked.seed)
+    chosen = doors.policy(policy)
+    names = {registry.parse(spec)[0]: spec for spec in extra}
+    used = {name: names.get(name, name) for name in verifiers_of(chosen)}
+    with watching() as watch:
+        solved = selection.solve(
+            run, problems, chosen, {"": sampler_of(asked, problems, run.seed)},
+            {name: doors.verifier(spec) for name, spec in used.items()},
+            engine=engine_of(asked), watch=watch,
+        )  # fmt: skip
+    say(asdict(solved) if as_json else str(solved), as_json=as_json)
+
+
+def verifiers_of(policy: object) -> list[str]:
+    """Return the names of the verifiers a policy uses: its settings that name one."""
+    from vervet.policies.best_of import BY_LOGPROB
+
+    named = [getattr(policy, field, "") for field in ("verifier", "judge")]
+    return [name for name in dict.fromkeys(named) if name and name != BY_LOGPROB]

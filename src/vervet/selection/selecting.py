@@ -51,7 +51,7 @@ def select(run: Run, policy: Policy, *, seed: int | None = None) -> Selected:
         for problem, recorded in recorded_problems(run)
     ]
     run.append(rows)
-    return _summary(name_of(policy), rows)
+    return summary(name_of(policy), rows)
 
 
 def recorded_problems(run: Run) -> Iterator[tuple[Problem, Recorded]]:
@@ -95,7 +95,8 @@ def _orders(recorded: Recorded, rng: np.random.Generator | None) -> dict[str, Se
     }
 
 
-def _summary(policy_id: str, rows: Sequence[Selection]) -> Selected:
+def summary(policy_id: str, rows: Sequence[Selection]) -> Selected:
+    """Count what was returned, what was abstained on and why, and what was paid."""
     if not rows:
         raise ConfigError("the run has no samples to select from. Run `vervet sample` first.")
     abstained = Counter(row.reason for row in rows if row.index is None)

@@ -1,0 +1,6 @@
+"""Selection: a policy at work, over a recorded run or against live models."""
+
+from vervet.selection.selecting import Selected, recorded_problems, select
+from vervet.selection.solving import Solved, solve
+
+__all__ = ["Selected", "Solved", "recorded_problems", "select", "solve"]

@@ -1,0 +1,252 @@
+"""Solving: drive a policy against live models and verifiers, recording to the same tables.
+
+Samples are numbered by problem and model in the order in which the policy asks for them, so the
+recorded run, replayed, gives the identical selections, whatever arrived when.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from vervet.engines import Engine, Local, Meter, bridge, fill
+from vervet.errors import ConfigError, ModelError, VervetError, boundary
+from vervet.policies.flow import Draw, Policy, Pool, Verify, name_of, selection
+from vervet.selection.selecting import Selected, summary
+from vervet.store import Run
+from vervet.types import (
+    Outcome,
+    Problem,
+    Sample,
+    Sampler,
+    Selection,
+    Verdict,
+    Verifier,
+    Watcher,
+    silent,
+)
+
+Part = TypeVar("Part")
+Row = Sample | Verdict | Selection
+TABLES: tuple[type[Row], ...] = (Sample, Verdict, Selection)
+"""The order in which rows are stored: a selection is never there without what it rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What one call of `solve` did."""
+
+    selected: Selected | None
+    """The selections of all problems that have one, those of earlier calls included."""
+    present: int
+    """Problems that had a selection before."""
+    failed: int
+    """Problems without a selection; the next call tries them again."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        lines = [str(self.selected)] if self.selected else []
+        if self.present:
+            lines.append(f"{self.present:,} problems were solved before")
+        if self.failed:
+            lines.append(f"{self.failed:,} problems failed; the same command tries them again:")
+            lines += [f"  {count:,} × {reason}" for reason, count in self.reasons.items()]
+        return "\n".join(lines)
+
+
+def solve(
+    run: Run,
+    problems: Iterable[Problem],
+    policy: Policy,
+    samplers: Mapping[str, Sampler],
+    verifiers: Mapping[str, Verifier],
+    *,
+    engine: Engine | None = None,
+    watch: Watcher = silent,
+) -> Solved:
+    """Drive `policy` on every problem that has no selection yet, many at once.
+
+    Args:
+        run: what is recorded there is used before anything is drawn or judged again.
+        problems: the problems.
+        policy: what to draw, verify and return.
+        samplers: by the names the policy draws from; the first where it names none.
+        verifiers: by the names the policy uses.
+        engine: how many problems at once.
+        watch: is told about progress.
+
+    Raises:
+        ConfigError: the policy names a model or a verifier that is not there.
+        StoreError: a batch could not be stored; all before it is.
+    """
+    return bridge.run(
+        _Solving(run, policy, samplers, verifiers).solve(list(problems), engine, watch)
+    )
+
+
+class _Solving:
+    """One call of `solve`."""
+
+    def __init__(
+        self,
+        run: Run,
+        policy: Policy,
+        samplers: Mapping[str, Sampler],
+        verifiers: Mapping[str, Verifier],
+    ) -> None:
+        self.run = run
+        self.policy = policy
+        self.samplers = dict(samplers)
+        self.verifiers = dict(verifiers)
+        self.failures: Counter[str] = Counter()
+
+    async def solve(self, problems: list[Problem], engine: Engine | None, watch: Watcher) -> Solved:
+        """Describe who takes part, then fill the selections."""
+        self.run.append(problems)
+        for sampler in self.samplers.values():
+            self.run.describe("samplers", sampler.id, sampler.describe())
+        for verifier in self.verifiers.values():
+            self.run.describe("verifiers", verifier.id, getattr(verifier, "describe", dict)())
+        done = {row.problem_id for row in self._selections()}
+        left = iter([problem for problem in problems if problem.id not in done])
+        self.meter = Meter("solve", watch, total=len(problems), done=len(done))
+
+        async def take() -> Problem | None:
+            return next(left, None)
+
+        try:
+            await fill(take, self._work, self._keep, self._ended, engine=engine or Local())
+        finally:
+            self.meter.tell()
+            for part in (*self.samplers.values(), *self.verifiers.values()):
+                if close := getattr(part, "aclose", None):
+                    await close()
+        rows = self._selections()
+        selected = summary(name_of(self.policy), rows) if rows else None
+        return Solved(selected, len(done), self.failures.total(), dict(self.failures.most_common()))
+
+    def _selections(self) -> list[Selection]:
+        where = {"policy_id": name_of(self.policy)}
+        return [row for rows in self.run.read(Selection, where) for row in rows]
+
+    async def _keep(self, rows: list[Row]) -> None:
+        await asyncio.to_thread(self._store, rows)
+        self.meter.add(
+            sum(isinstance(row, Selection) for row in rows),
+            tokens=sum(row.completion_tokens or 0 for row in rows if isinstance(row, Sample)),
+        )
+
+    def _store(self, rows: list[Row]) -> None:
+        for table in TABLES:
+            self.run.append([row for row in rows if isinstance(row, table)])
+
+    def _ended(self, problem: Problem, error: VervetError | None) -> None:
+        if isinstance(error, ConfigError):
+            raise error
+        if error is not None:
+            self.failures[str(error)] += 1
+            self.meter.add(failed=1)
+            self.run.log(
+                [{"event": "solve failed", "problem_id": problem.id, "reason": str(error)}]
+            )
+
+    async def _work(self, problem: Problem) -> AsyncGenerator[Row, None]:
+        """Drive the policy on one problem and yield every new row."""
+        known = await asyncio.to_thread(_Known.of, self.run, problem)
+        pool, flow = Pool(), self.policy.flow(problem)
+        try:
+            request = next(flow)
+            while True:
+                answer = self._draw if isinstance(request, Draw) else self._verify
+                async with aclosing(answer(problem, request, pool, known)) as rows:  # type: ignore[arg-type]  # one of two
+                    async for row in rows:
+                        yield row
+                request = flow.send(pool)
+        except StopIteration as stop:
+            yield selection(self.policy, problem, pool, stop.value)
+
+    async def _draw(
+        self, problem: Problem, request: Draw, pool: Pool, known: "_Known"
+    ) -> AsyncGenerator[Sample, None]:
+        sampler = _named(self.samplers, request.model, "model")
+        first = sum(sample.sampler_id == sampler.id for sample in pool.samples)
+        wanted = range(first, first + request.count)
+        missing = [i for i in wanted if (sampler.id, i) not in known.samples]
+        if missing:
+            with boundary(ModelError, sampler.id):
+                async for sample in sampler.draw(problem, missing):
+                    known.samples[sampler.id, sample.index] = sample
+                    yield sample
+        short = sum((sampler.id, i) not in known.samples for i in wanted)
+        if short:
+            raise ModelError(f"{sampler.id}: {short} of {request.count} samples did not come")
+        pool.drawn([known.samples[sampler.id, i] for i in wanted])
+
+    async def _verify(
+        self, problem: Problem, request: Verify, pool: Pool, known: "_Known"
+    ) -> AsyncGenerator[Verdict, None]:
+        verifier = _named(self.verifiers, request.verifier, "verifier")
+        asked = [(p, t) for p in request.positions for t in range(request.trials)]
+        keys = {(p, t): (*_place(pool.samples[p]), verifier.id, t) for p, t in asked}
+        fresh = [(p, t) for p, t in asked if keys[p, t] not in known.verdicts]
+        verdicts = await asyncio.gather(
+            *(_judge(verifier, problem, pool.samples[p], t) for p, t in fresh)
+        )
+        for key, verdict in zip(fresh, verdicts, strict=True):
+            known.verdicts[keys[key]] = verdict
+            yield verdict
+        for p in request.positions:
+            told = [known.verdicts[keys[p, t]] for t in range(request.trials)]
+            pool.verified(p, request.verifier, told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is recorded about one problem; verdicts that are errors are asked for again."""
+
+    samples: dict[tuple[str, int], Sample]
+    verdicts: dict[tuple[str, int, str, int], Verdict]
+
+    @classmethod
+    def of(cls, run: Run, problem: Problem) -> "_Known":
+        where = {"problem_id": problem.id}
+        samples = [row for rows in run.read(Sample, where) for row in rows]
+        verdicts = [row for rows in run.read(Verdict, where) for row in rows]
+        return cls(
+            {_place(row): row for row in samples},
+            {
+                (*_place(row), row.verifier_id, row.trial): row
+                for row in verdicts
+                if row.outcome is not Outcome.ERROR
+            },
+        )
+
+
+def _place(row: Sample | Verdict) -> tuple[str, int]:
+    return row.sampler_id, row.index
+
+
+async def _judge(verifier: Verifier, problem: Problem, sample: Sample, trial: int) -> Verdict:
+    """Return the verdict; a verifier that fails gives an ERROR, which is not an answer."""
+    try:
+        return await verifier.verify(problem, sample, trial)
+    except ConfigError:
+        raise
+    except VervetError as error:
+        detail = str(error)
+    except Exception as error:  # noqa: BLE001 - a verifier's crash is its verdict: ERROR
+        detail = f"{verifier.id}: {type(error).__name__}: {error}"
+    names = (sample.problem_id, sample.sampler_id, sample.index, verifier.id, trial)
+    return Verdict(*names, Outcome.ERROR, detail=" ".join(detail.split()))
+
+
+def _named(parts: Mapping[str, Part], name: str, what: str) -> Part:
+    """Return the part that a policy names; without a name, the first."""
+    if not name and parts:
+        return next(iter(parts.values()))
+    if name not in parts:
+        known = ", ".join(parts) or "none"
+        raise ConfigError(f"the policy asks for the {what} {name!r}; there is: {known}.")
+    return parts[name]
