@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from vervet.models.marmoset.checkpoint import load, read_safetensors
 from vervet.models.marmoset.choice import Decoding
 from vervet.models.marmoset.decode import Decoder
 from vervet.models.marmoset.engine import Engine
+from vervet.models.marmoset.pool import Pool
 from vervet.models.marmoset.sampler import find
 from vervet.problems.embedded import embedded
 
@@ -168,14 +170,23 @@ def test_a_batch_of_continuations_is_computed_as_one_sequence_each(
 
 
 def test_a_completion_does_not_depend_on_its_batch() -> None:
-    decoder = Decoder(find("marmoset"))
-    decoding = Decoding(max_tokens=64)
-    for problem in embedded(limit=2):
-        together = decoder.draw(problem.prompt, range(512), decoding)
-        for size in (1, 15, 16, 17, 100, 300):
-            assert decoder.draw(problem.prompt, range(size), decoding) == together[:size]
-        backwards = decoder.draw(problem.prompt, range(299, -1, -1), decoding)
-        assert backwards[::-1] == together[:300]
+    pool = Pool(find("marmoset"), 1)
+    problem = embedded().problems[3]
+
+    def drawn(seeds: Sequence[int]) -> list[Any]:
+        request = {
+            "prompt": problem.prompt,
+            "seeds": list(seeds),
+            "decoding": {"max_tokens": 64, "stop": []},
+        }
+        completions: list[Any] = pool.submit(request).result()["completions"]
+        return completions
+
+    together = drawn(range(512))
+    for size in (1, 15, 16, 17, 100, 300):
+        assert drawn(range(size)) == together[:size]
+    assert drawn(range(299, -1, -1))[::-1] == together[:300]
+    pool.close()
 
 
 def test_drawn_log_probabilities_are_those_of_the_sequence() -> None:

@@ -142,6 +142,14 @@ def test_any_host_may_be_named_by_its_variables(tmp_path: Path) -> None:
         hosts.defaults("my-box", {}, tmp_path)
 
 
+def test_a_proxy_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "localhost,internal.example")
+    assert hosts.proxy_for("https://api.example/v1") == "http://proxy:3128"
+    assert hosts.proxy_for("https://internal.example/v1") is None
+    assert hosts.proxy_for("http://localhost:8000/v1") is None
+
+
 @given(st.binary(max_size=100))
 def test_any_dotenv_is_read(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.mktemp("env") / ".env"

@@ -6,6 +6,8 @@ from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from vervet.errors import ConfigError
 
@@ -38,6 +40,14 @@ def defaults(host: str, environment: Mapping[str, str], folder: Path = Path()) -
     raise ConfigError(
         f"no host called {host!r}. Set {address}, or use openai/NAME with --base-url."
     )
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for `url`, None for a direct connection."""
+    parts = urlsplit(url)
+    if not parts.hostname or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def dotenv(path: Path) -> dict[str, str]:

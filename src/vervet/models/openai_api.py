@@ -220,6 +220,7 @@ def connect(model: str = "", *, host: str = "", **settings: Any) -> OpenAI:  # n
             close = get_close_matches(name, known, n=1)
             hint = f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(sorted(known))}."
             raise ConfigError(f"{host} has no setting {name!r}. {hint}")
+    given.setdefault("proxy", hosts.proxy_for(str(given["base_url"])))
     asked = {k: v for k, v in given.items() if known[k] is Generation}
     carried = {k: v for k, v in given.items() if known[k] is Link}
     return OpenAI(Generation(model=model, **asked), Link(**carried))
