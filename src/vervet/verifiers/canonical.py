@@ -117,7 +117,14 @@ def _many(node: Many) -> str:
     if node.kind == "union":
         return " ∪ ".join(sorted(set(map(canonical, node.items))))
     items = sorted(listed(node.items))
+    if all(map(is_range, node.items)):
+        return " ∪ ".join(sorted(set(items)))
     return items[0] if len(set(items)) == 1 else ", ".join(items)
+
+
+def is_range(node: Node) -> bool:
+    """Whether it is an inequality: a list of these, `x < 1 or x > 2`, is a union."""
+    return isinstance(node, Relation) and not {"=", "!=", "\\in"} & set(node.signs)
 
 
 def listed(items: Iterable[Node]) -> list[str]:
@@ -140,7 +147,7 @@ def is_assignment(node: Relation) -> bool:
         return False
     name, value = node.sides
     match name:
-        case Apply("*", (Symbol() as function, Symbol() | Many(kind="tuple"))):
+        case Apply("*", (Symbol() | Apply("^", _) as function, Symbol() | Many(kind="tuple"))):
             return not symbols(function) & symbols(value)
         case Symbol() | Many("tuple") if is_name(name):
             return not symbols(name) & symbols(value)

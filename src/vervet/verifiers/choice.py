@@ -48,7 +48,7 @@ def find_letter(letters: str, text: str) -> str | None:
     """
     line = last_line(text)
     for place in (last_boxed(text), after_marker(text), line if len(line) <= ONE_CHOICE else None):
-        if place and (found := _leading_letter(place)) and found in letters:
+        if place and (found := leading_letter(place)) and found in letters:
             return found
     return None
 
@@ -57,7 +57,12 @@ ONE_CHOICE = 5
 """Characters of a last line that is nothing but a choice: `**D**`."""
 
 
-def _leading_letter(place: str) -> str | None:
+def leading_letter(place: str) -> str | None:
+    r"""Return the letter that a statement of a choice begins with, or None.
+
+    >>> leading_letter(r"\text{(A) } 12"), leading_letter("option B."), leading_letter("As ever")
+    ('A', 'B', None)
+    """
     place = WRAPPED.sub(r"\1", place)
     start = LEADING.match(place)
     match = LETTER.match(place, start.end() if start else 0)

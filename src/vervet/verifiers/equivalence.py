@@ -9,13 +9,12 @@ import re
 from functools import lru_cache
 
 from vervet.verifiers.canonical import PLAIN, canonical, is_assignment, listed, math_class, tree_of
-from vervet.verifiers.choice import find_letter
+from vervet.verifiers.choice import leading_letter
 from vervet.verifiers.latex import plain_text
 from vervet.verifiers.tree import Apply, Based, Many, Node, Number, Relation, Unread, Words
 
 CHOICE = re.compile(r"\\(?:text|textbf|mathrm)\s*\{\s*\(?([A-J])\)?\s*\}|\(([A-J])\)")
 """A reference that is one of several choices."""
-OPTIONS = "ABCDEFGHIJ"
 
 
 @lru_cache(maxsize=65_536)
@@ -50,7 +49,7 @@ def _by_meaning(reference: Node | None, answer: Node | None) -> bool | None:
 
 def _chooses(reference: str, answer: str) -> bool:
     choice = CHOICE.fullmatch(reference.strip())
-    return choice is not None and find_letter(OPTIONS, answer.strip()) == (choice[1] or choice[2])
+    return choice is not None and leading_letter(answer) == (choice[1] or choice[2])
 
 
 def _meets(reference: Node, answer: Node) -> bool:

@@ -14,6 +14,7 @@ TAIL = 20_000
 BETWEEN_BOXES = re.compile(
     r"[\s$,;.]*(?:\\text\{\s*)?(?:and|or|,|;)?(?:\s*\})?[\s$,;]*(?:[a-z]\s*=\s*)?"
 )
+OPENING = re.compile(r"^(?:[\s*_]|\\\[|\$\$)+")
 LONGEST_JOINT = 40
 OPENERS = ("\\boxed", "\\fbox")
 
@@ -105,7 +106,7 @@ def after_marker(text: str) -> str | None:
             last = match
     if last is None:
         return None
-    rest = tail[last.end() :].lstrip(" *_\n\t")
+    rest = OPENING.sub("", tail[last.end() :], count=1)
     return rest.partition("\n")[0].strip() or None
 
 

@@ -8,6 +8,7 @@ al. 2022, appendix D.1) is a part of it.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from vervet.verifiers.extract import closing_brace
@@ -43,37 +44,82 @@ COMMANDS = {
     "dollar": "", "rm": "", "bf": "", "it": "",
 }  # fmt: skip
 COMMAND = re.compile(r"\\([A-Za-z]+)")
-MARKUP = (
-    r"text|textbf|textit|textrm|textnormal|textsf|mbox|hbox|mathrm|mathbf|mathit|mathsf|mathcal"
-)
-JOINING = re.compile(rf"\\(?:{MARKUP})\s*\{{\s*(?:and|or|,|;)\s*\}}", re.IGNORECASE)
+MARKUP = "text|textbf|textit|textrm|textnormal|textsf|mbox|hbox|mathrm|mathbf|mathit|mathsf|mathcal"
 WORDS_ONLY = re.compile(rf"\\(?:{MARKUP})\s*\{{([^{{}}\\]*)\}}")
-UNIT = re.compile(
-    rf"(?<=[\d}})°%])\s*\\(?:{MARKUP})\s*\{{[^{{}}]*\}}(?:\s*\^\s*(?:\{{\d\}}|\d))?\s*\.?$"
-)
-LEADING_WORDS = re.compile(rf"^\\(?:{MARKUP})\s*\{{[^{{}}]*\}}\s*[=:]")
-WRAPPER = re.compile(
-    r"\\(?:boxed|fbox|operatorname|mathbf|boldsymbol|bm|overrightarrow|vec|mathbb)\s*\{([^{}]*)\}"
-)
-LETTER = re.compile(rf"\\(?:{MARKUP})\s*\{{\s*([A-Za-z])\s*\}}")
-BARE_UNIT = re.compile(
-    r"(?<=[\d}).%])\s*(?:(?:sq|square|cubic|cu)\.?\s+)?"
-    r"(?!(?:and|or|more|less|than|not|sin|cos|tan|sqrt|log|pi)\b)"
-    r"(?:[A-Za-z]{3,}|cm|mm|km|ft|in|kg|lb|mi|yd|oz|mL|ml)(?:\s*\^?\s*[23])?"
-    r"(?:\s+(?!(?:and|or|more|less|than|not)\b)[A-Za-z]{2,}){0,4}\.?$"
-)
-BARE_JOIN = re.compile(r"(?<=[\s\d})\]])(?:,\s*)?\b(?:and|or)\b(?=[\s\d({\[\\-])")
-THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,?\s*\\[!,;: ]\s*)(?=\d{3}(?!\d))")
-SPACING = re.compile(r"\\[,;:! >]|\\hspace\*?\{[^{}]*\}|\\phantom\{[^{}]*\}")
-ROOT = re.compile(r"\u221a\s*([0-9]+)")
-SHORT_FRACTION = re.compile(r"\\frac\s*(\d)\s*(\d)(?!\d)")
+AFTER_VALUE = r"(?:(?<=[\d}).°%])|(?<=\\pi)|(?<=\\pi\s))"
+NO_UNIT = r"(?!(?:and|or|more|less|than|not|sin|cos|tan|sqrt|log|pi)\b)"
 DIGIT = re.compile(r"\d")
-DELIMITERS = re.compile(r"\\[()\[\]]|\$")
-DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?")
 QUOTE = '"'
 """What stands around an answer that was written as words."""
 ROWS = "\n"
 """What separates the rows of a matrix after tidying; other white space is spaces."""
+
+
+def _thousands(match: re.Match[str]) -> str:
+    return "" if "," not in match[0].replace("\\,", "") else ","
+
+
+def _spelling(match: re.Match[str]) -> str:
+    known = COMMANDS.get(match[1])
+    return match[0] if known is None else known + (" " if known.startswith("\\") else "")
+
+
+Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
+RULES: tuple[Rule, ...] = (
+    # white space, the rows of matrices, what sets mathematics off from text
+    (re.compile(r"\s+"), " "),
+    (re.compile(r"\\\\"), ROWS),
+    (re.compile(r"\\\$|\\text\s*\{\s*\\?\$\s*\}|\\[()\[\]]|\$"), ""),
+    (re.compile(r"\\([%&])"), r"\1"),
+    (re.compile(r"\^\s*\{?\s*\\circ\s*\}?"), "°"),
+    # 10,\!080 and 1 000 000 are numbers
+    (re.compile(r"(?<=\d)(?:\{,\}|,?\s*\\[!,;: ]\s*)(?=\d{3}(?!\d))"), _thousands),
+    (re.compile(r"(?<=\d) (?=(?:\d{3} )*\d{3}$)"), ""),
+    (re.compile(r"\\[,;:! >]|\\hspace\*?\{[^{}]*\}|\\phantom\{[^{}]*\}"), " "),
+    (re.compile(r"\\(?:left|right)\."), ""),
+    # a value followed by its approximation is the value
+    (re.compile(r"(?<=[\d}])\s*\\approx.*$"), ""),
+    (re.compile(r"\\mathbb\s*\{\s*R\s*\}|\\mathbb\s+R"), r"(-\\infty,\\infty)"),
+    # one name for each operation
+    (COMMAND, _spelling),
+    (re.compile(r"\\frac\s*(\d)\s*(\d)(?!\d)"), r"\\frac{\1}{\2}"),
+    *[
+        (
+            re.compile(
+                r"\\(?:boxed|fbox|operatorname|mathbf|boldsymbol|bm|overrightarrow|vec|mathbb)"
+                r"\s*\{([^{}]*)\}"
+            ),
+            r"\1",
+        )
+    ]
+    * 2,
+    # words: between values, behind a value (its unit), before it
+    (re.compile(rf"\\(?:{MARKUP})\s*\{{\s*(?:and|or|,|;)\s*\}}", re.IGNORECASE), ","),
+    (
+        re.compile(
+            rf"{AFTER_VALUE}\s*\\(?:{MARKUP})\s*\{{[^{{}}]*\}}"
+            rf"(?:\s*\^\s*(?:\{{\d\}}|\d))?\s*\.?\s*$"
+        ),
+        "",
+    ),
+    (re.compile(rf"^\s*\\(?:{MARKUP})\s*\{{[^{{}}]*\}}\s*[=:]"), ""),
+    (re.compile(rf"^\s*\\(?:{MARKUP})\s*\{{[^{{}}]*\b(?:is|are|:|=|Rs\.?)\s*\}}(?=.*\d)"), ""),
+    (re.compile(rf"\\(?:{MARKUP})\s*\{{\s*([A-Za-z]?)\s*\}}"), r" \1 "),
+)
+BARE_RULES: tuple[Rule, ...] = (
+    # the same without markup: 5 cm^2, 18 dollars, 3 and 4
+    (
+        re.compile(
+            rf"{AFTER_VALUE}\s*(?:(?:sq|square|cubic|cu)\.?\s+)?{NO_UNIT}"
+            r"(?:[A-Za-z]{3,}|cm|mm|km|ft|in|kg|lb|mi|yd|oz|mL|ml)(?:\s*\^?\s*[23])?"
+            rf"(?:\s+{NO_UNIT}[A-Za-z]{{2,}}){{0,4}}\.?$"
+        ),
+        "",
+    ),
+    (re.compile(r"(?<=[\s\d})\]])(?:,\s*)?\b(?:and|or)\b(?=[\s\d({\[\\-])"), ","),
+    (re.compile(r" +"), " "),
+)
+ROOT = re.compile(r"\u221a\s*([0-9]+)")
 
 
 def tidy(answer: str) -> str:
@@ -83,16 +129,14 @@ def tidy(answer: str) -> str:
     ['\\frac {1}{2}', '864', '32,348', '10%']
     """
     text = ROOT.sub(r"\\sqrt{\1}", without_braces(answer)).translate(UNICODE)
-    text = " ".join(text.split()).replace("\\\\", ROWS)
-    text = DELIMITERS.sub("", text.replace("\\$", "")).replace("\\%", "%").replace("\\&", "&")
-    text = DEGREES.sub("°", THOUSANDS.sub(_thousands, text))
-    text = SPACING.sub(" ", text).replace("\\left.", "").replace("\\right.", "")
-    text = SHORT_FRACTION.sub(r"\\frac{\1}{\2}", COMMAND.sub(_spelling, text))
-    text = JOINING.sub(",", WRAPPER.sub(r"\1", WRAPPER.sub(r"\1", text)))
-    text = LETTER.sub(r" \1 ", LEADING_WORDS.sub("", UNIT.sub("", text.strip())).strip())
-    text = _unwrap(text.strip())
-    text = BARE_JOIN.sub(",", BARE_UNIT.sub("", text))
-    return re.sub(" +", " ", text).strip().rstrip(".").strip()
+    text = _unwrap(_rewritten(text, RULES).strip())
+    return _rewritten(text, BARE_RULES).strip().rstrip(".").strip()
+
+
+def _rewritten(text: str, rules: tuple[Rule, ...]) -> str:
+    for pattern, replacement in rules:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def without_braces(text: str) -> str:
@@ -105,15 +149,6 @@ def without_braces(text: str) -> str:
     while text.startswith("{") and closing_brace(text, 0) == len(text) - 1:
         text = text[1:-1].strip()
     return text
-
-
-def _thousands(match: re.Match[str]) -> str:
-    return "" if "," not in match[0].replace("\\,", "") else ","
-
-
-def _spelling(match: re.Match[str]) -> str:
-    known = COMMANDS.get(match[1])
-    return match[0] if known is None else known + (" " if known.startswith("\\") else "")
 
 
 def _unwrap(text: str) -> str:
