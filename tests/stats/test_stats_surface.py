@@ -1,7 +1,7 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from exact import best_of as enumerated  # type: ignore[import-not-found]  # beside this file
-from exact import verdict_law  # type: ignore[import-not-found]  # beside this file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,9 +14,9 @@ SOLUTION = st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans()).map(
 
 
 @settings(max_examples=40)
-@given(st.lists(SOLUTION, min_size=1, max_size=4))
+@given(pool=st.lists(SOLUTION, min_size=1, max_size=4))
 def test_surface_equals_enumeration_of_solutions_and_verdicts(
-    pool: list[tuple[int, int, bool]],
+    exact: SimpleNamespace, pool: list[tuple[int, int, bool]]
 ) -> None:
     yes, judged, right = zip(*pool, strict=True)
     deepest = max(judged)
@@ -25,9 +25,9 @@ def test_surface_equals_enumeration_of_solutions_and_verdicts(
     many, depth = range(1, len(pool) + 1), range(1, deepest + 1)
     got = surface([yes], [judged], [right], solutions=many, verifications=depth)[0]
     for v in depth:
-        laws = [verdict_law(y, j, v, mean=True) for y, j in zip(yes, judged, strict=True)]
+        laws = [exact.verdict_law(y, j, v, mean=True) for y, j in zip(yes, judged, strict=True)]
         for s in many:
-            assert got[s - 1, v - 1] == pytest.approx(enumerated(laws, right, s), abs=1e-13)
+            assert got[s - 1, v - 1] == pytest.approx(exact.best_of(laws, right, s), abs=1e-13)
 
 
 def judged_pool(seed: int, solutions: int, trials: int) -> tuple[np.ndarray, np.ndarray]:

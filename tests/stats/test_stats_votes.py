@@ -1,9 +1,8 @@
 from math import comb
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from exact import majority as enumerated  # type: ignore[import-not-found]  # beside this file
-from exact import majority_drawn_again  # type: ignore[import-not-found]  # beside this file
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,24 +15,26 @@ def ballot(counts: list[int], correct: list[bool], silent: int = 0) -> Ballot:
     return Ballot(np.array(counts, dtype=np.int64), np.array(correct, dtype=np.bool_), silent)
 
 
-@given(POOLS, st.integers(0, 4))
+@given(pool=POOLS, silent=st.integers(0, 4))
 def test_majority_equals_enumeration_with_ties_and_missing_answers(
-    pool: list[tuple[int, bool]], silent: int
+    exact: SimpleNamespace, pool: list[tuple[int, bool]], silent: int
 ) -> None:
     counts, correct = [c for c, _ in pool], [r for _, r in pool]
     total = sum(counts) + silent
     ks = range(1, total + 1)
     got = majority([ballot(counts, correct, silent)], k=range(1, total + 2))[0]
-    want = [enumerated(counts, correct, silent, k) for k in ks]
+    want = [exact.majority(counts, correct, silent, k) for k in ks]
     np.testing.assert_allclose(got[:-1], want, atol=1e-13)
     assert np.isnan(got[-1])
 
 
 @pytest.mark.parametrize(("counts", "silent"), [([3, 1], 0), ([2, 2, 1], 1), ([1, 1, 1], 2)])
-def test_majority_with_replacement_equals_enumeration(counts: list[int], silent: int) -> None:
+def test_majority_with_replacement_equals_enumeration(
+    exact: SimpleNamespace, counts: list[int], silent: int
+) -> None:
     correct = [True] + [False] * (len(counts) - 1)
     got = majority([ballot(counts, correct, silent)], k=range(1, 7), replacement=True)[0]
-    want = [majority_drawn_again(counts, correct, silent, k) for k in range(1, 7)]
+    want = [exact.majority_drawn_again(counts, correct, silent, k) for k in range(1, 7)]
     np.testing.assert_allclose(got, want, atol=1e-13)
 
 

@@ -1,9 +1,8 @@
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from exact import verdict_law  # type: ignore[import-not-found]  # beside this file
-from exact import weighted as enumerated  # type: ignore[import-not-found]  # beside this file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,9 +18,9 @@ def truth(names: list[int], good: tuple[bool, ...]) -> list[bool]:
 
 
 @settings(max_examples=60)
-@given(st.lists(SAMPLE, min_size=1, max_size=6), TRUTHS)
+@given(pool=st.lists(SAMPLE, min_size=1, max_size=6), good=TRUTHS)
 def test_whole_weights_equal_enumeration_with_ties_and_silence(
-    pool: list[tuple[int, int | None]], good: tuple[bool, ...]
+    exact: SimpleNamespace, pool: list[tuple[int, int | None]], good: tuple[bool, ...]
 ) -> None:
     names = [name for name, _ in pool]
     laws = [[(None if load is None else Fraction(load), Fraction(1))] for _, load in pool]
@@ -29,23 +28,26 @@ def test_whole_weights_equal_enumeration_with_ties_and_silence(
     right = truth(names, good)
     ks = range(1, len(pool) + 1)
     got = weighted_majority([names], [loads], [right], k=ks)
-    want = [enumerated(names, laws, right, k) for k in ks]
+    want = [exact.weighted(names, laws, right, k) for k in ks]
     np.testing.assert_allclose(got.value[0], want, atol=1e-13)
     assert not got.error.any()
 
 
 @settings(max_examples=25)
-@given(st.lists(st.tuples(st.integers(-1, 2), st.integers(0, 2)), min_size=1, max_size=4), TRUTHS)
+@given(
+    pool=st.lists(st.tuples(st.integers(-1, 2), st.integers(0, 2)), min_size=1, max_size=4),
+    good=TRUTHS,
+)
 def test_verify_then_vote_equals_enumeration(
-    pool: list[tuple[int, int]], good: tuple[bool, ...]
+    exact: SimpleNamespace, pool: list[tuple[int, int]], good: tuple[bool, ...]
 ) -> None:
     names, yes = [name for name, _ in pool], [count for _, count in pool]
     right = truth(names, good)
     many = range(1, len(pool) + 1)
     got = vote_surface([names], [yes], [2], [right], solutions=many, verifications=[1, 2])[0]
     for v in (1, 2):
-        laws = [verdict_law(count, 2, v, mean=False) for count in yes]
-        want = [enumerated(names, laws, right, s) for s in many]
+        laws = [exact.verdict_law(count, 2, v, mean=False) for count in yes]
+        want = [exact.weighted(names, laws, right, s) for s in many]
         np.testing.assert_allclose(got[:, v - 1], want, atol=1e-13)
 
 
