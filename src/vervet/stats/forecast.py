@@ -2,13 +2,15 @@
 
 The forecast is a predictive distribution over how many of these problems k samples will solve:
 
-    (1 - w) [six difficulty families, pooled with equal weight] + w [the log-log line]
+    (1 - w) [six difficulty families, pooled] + w [the log-log line]
 
-Each family gives the exact posterior predictive of the problems not solved yet; the line gives a
-normal distribution of log(-log coverage). The weight w of the line is 0.7 where the measured
-curve bends, and falls to 0 where it is still proportional to k (no sign of a bend) or already
-flat (a plateau, which a power law never reaches). The point is the median, the interval is
-central. Everything is enumerated, nothing is sampled: the same counts give the same forecast.
+The families count alike, but for those that the counts refute (over 4 nats of evidence below the
+best: they fade as e^-(gap - 4)). Each family gives the exact posterior predictive of the problems
+not solved yet; the line gives a normal distribution of log(-log coverage). The weight w of the
+line is 0.7 where the measured curve bends, and falls to 0 where it is still proportional to k
+(no sign of a bend) or already flat (a plateau, which a power law never reaches). The point is
+the median, the interval is central. Everything is enumerated, nothing is sampled: the same
+counts give the same forecast.
 
 Definitions, measurements against baselines and failures: docs/forecasting.md.
 """
@@ -40,6 +42,8 @@ PLATEAU = (0.05, 0.2)
 FORM_ERROR = 0.1
 """Error of log(-log c) from the line's form, on top of the jackknife's sampling error."""
 MOST_ERROR = 1.5
+REFUTED = 4.0
+"""Nats of evidence below the best family from which a family loses weight."""
 RATE_BINS = 200
 FEW_SOLVED = 3
 FAR = 200
@@ -147,7 +151,7 @@ def forecast_coverage(
 def _predictive(evidence: _Evidence, k: int) -> dict[str, Floats]:
     """Return, per member and "pooled", the probability that 0, 1, ..., all problems are solved."""
     found = {update.family.name: _family_pmf(evidence, update, k) for update in evidence.posteriors}
-    pooled = np.mean(list(found.values()), axis=0)
+    pooled = _family_weights(evidence.posteriors) @ np.array(list(found.values()))
     if evidence.line is not None:
         name = "sibling" if isinstance(evidence.line, Borrowed) else "log-log line"
         found[name] = _line_pmf(evidence, evidence.line, k)
@@ -166,6 +170,13 @@ def _evidence(correct: Ints, total: Ints, sibling: Counts | None) -> _Evidence:
     return _Evidence(
         correct, total, curve, updates, _binomials(int((correct == 0).sum())), line, weight
     )
+
+
+def _family_weights(updates: tuple[Posterior, ...]) -> Floats:
+    """Equal, unless refuted: counts rarely tell families apart, but can rule one out."""
+    evidence = np.array([update.log_evidence for update in updates])
+    weights = np.exp(np.minimum(evidence - evidence.max() + REFUTED, 0))
+    return np.asarray(weights / weights.sum())
 
 
 def _binomials(trials: int) -> Floats:
