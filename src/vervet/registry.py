@@ -72,6 +72,13 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "choice": "vervet.verifiers.choice:choice",
         "exact": "vervet.verifiers.exact:exact",
         "regex": "vervet.verifiers.exact:regex",
+        "all": "vervet.verifiers.combine:all_of",
+        "any": "vervet.verifiers.combine:any_of",
+        "first": "vervet.verifiers.combine:first_of",
+        "weighted": "vervet.verifiers.combine:weighted",
+        "cached": "vervet.verifiers.wrap:cached",
+        "limited": "vervet.verifiers.wrap:limited",
+        "repeated": "vervet.verifiers.wrap:repeated",
     },
     "policies": {
         "majority": "vervet.policies.majority:Majority",

@@ -108,7 +108,7 @@ def replies(verifier: Verifier, problem: Problem) -> Mapping[str, str]:
 async def _all(
     verifier: Verifier, parts: Sequence[tuple[Problem, str, str]], repeats: int
 ) -> list[Finding | None]:
-    gate = asyncio.Semaphore(int(getattr(verifier, "concurrency", AT_ONCE)))
+    gate = asyncio.Semaphore(int(getattr(verifier, "concurrency", None) or AT_ONCE))
 
     async def one(problem: Problem, part: str, text: str) -> Finding | None:
         async with gate:
