@@ -49,10 +49,10 @@ def address(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
         )
         for i in range(3)
     )
-    reading = Reading(Problem("p", HOSTILE, {"answer": HOSTILE}), samples, 3)
+    reading = Reading(Problem("p", HOSTILE, {"answer": HOSTILE}), samples, 3, 3)
     file: Path = tmp_path_factory.mktemp("browser") / "report.html"
     first = document["problems"][0]["problem_id"]
-    named = Reading(Problem(first, "Which?"), samples, 3)
+    named = Reading(Problem(first, "Which?"), samples, 3, 3)
     text = render(
         document, [(Choice("p", "asked for"), reading), (Choice(first, "easiest"), named)]
     )

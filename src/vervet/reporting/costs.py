@@ -50,7 +50,9 @@ def unknown_costs(document: Row) -> str:
         if absent and unit != "flops_unshared":
             missing.setdefault(absent, []).append(UNITS[unit][0])
     said = (f"{' and '.join(what)} of {', '.join(who)}" for who, what in missing.items())
-    return f"Not known: {'; '.join(said)}." if missing else ""
+    free = rows and all(row.get("usd") == 0 for row in rows)
+    parts = [f"Not known: {'; '.join(said)}."] if missing else []
+    return " ".join([*parts, *(["Nothing was charged."] if free else [])])
 
 
 def _points(document: Row, unit: str) -> Iterator[Spec]:

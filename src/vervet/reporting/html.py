@@ -35,6 +35,8 @@ from vervet.reporting.reading import (
 from vervet.reporting.theme import DARK, LIGHT, config, paint
 from vervet.reporting.words import count, headline, interval, known, percent, support
 
+FIRST_ROWS = 12
+"""Samples of a problem that are listed before a reader asks for more."""
 HERE = Path(__file__).parent
 FONTS = {
     "SERIF": "source-serif-4-latin-wght-normal.woff2",
@@ -150,6 +152,7 @@ def render(
             unknown=unknown_costs(document),
             measures=[(r, measures(r)) for r in document.get("verifiers", ())],
             chosen=chosen,
+            first_rows=FIRST_ROWS,
             browsing=link is not None,
             methods=methods(document),
             **frame(scripts()),
@@ -210,12 +213,14 @@ def tiles(document: Row) -> list[Tile]:
 def _tiles(document: Row, pair: Pair) -> list[Tile]:
     curve = coverage_of(document, pair)
     ends = [("coverage", curve[0]), ("coverage", curve[-1])]
-    ends += [(name, rows[-1]) for name, rows in policies_of(document, pair).items()]
+    found = ((name, rows[-1]) for name, rows in policies_of(document, pair).items())
+    picked = [(name, row) for name, row in found if known(row["value"])]
+    picked.sort(key=lambda one: (one[0] != "majority vote", -one[1]["value"]))
     return [
         Tile(percent(row["value"]), _tile_label(name, row["k"]), interval(row))
-        for name, row in ends
+        for name, row in (*ends, *picked[:2])
         if known(row["value"])
-    ][:4]
+    ]
 
 
 def _tile_label(name: str, k: int) -> str:

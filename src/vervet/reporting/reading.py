@@ -7,8 +7,9 @@ or reorder text (controls, direction overrides) are made visible.
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from vervet.reporting.curves import Pair, Row, pairs
 from vervet.reporting.difficulty import ranked, status
@@ -48,6 +49,8 @@ class Judged:
     outcome: str = "unjudged"
     answer: str | None = None
     verdicts: tuple[Verdict, ...] = ()
+    alike: int = 1
+    """How many samples of this model read the same and were judged the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Reading:
 
     problem: Problem
     shown: tuple[Judged, ...]
+    read: int
+    """Samples that `shown` stands for."""
     total: int
     tallies: tuple[Tally, ...] = ()
 
@@ -99,22 +104,41 @@ def reference_text(problem: Problem) -> str:
     return json.dumps(plain, indent=2, ensure_ascii=False, default=str) if plain else ""
 
 
-def telling(headings: Sequence[Heading], most: int) -> list[Heading]:
+Shown = TypeVar("Shown", Heading, Judged)
+
+
+def telling(rows: Sequence[Shown], most: int) -> list[Shown]:
     """Choose at most `most` samples: of each outcome alike, from the first on, in order.
 
     >>> rows = [Heading(0, "p", "m", i, "accept" if i == 9 else "reject", None) for i in range(10)]
     >>> [row.index for row in telling(rows, 4)]
     [0, 1, 2, 9]
     """
-    shelves: dict[str, list[Heading]] = {}
-    for heading in headings:
-        shelves.setdefault(heading.outcome, []).append(heading)
-    taken: list[Heading] = []
+    shelves: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        shelves.setdefault(row.outcome, []).append(place)
+    taken: list[int] = []
     ordered = sorted(shelves.values(), key=len)
     for position, shelf in enumerate(ordered):
         part = -(-(most - len(taken)) // (len(ordered) - position))
         taken.extend(shelf[:part])
-    return sorted(taken, key=lambda h: (h.run, h.sampler_id, h.index))
+    return [rows[place] for place in sorted(taken)]
+
+
+def merged(judged: Iterable[Judged]) -> list[Judged]:
+    """Put samples that read the same, of one model and one outcome, into one.
+
+    >>> same = [Judged(Sample("p", "m", i, "text"), "accept") for i in range(3)]
+    >>> [(one.sample.index, one.alike) for one in merged(same)]
+    [(0, 3)]
+    """
+    found: dict[tuple[str, ...], Judged] = {}
+    for one in judged:
+        sample = one.sample
+        key = (sample.sampler_id, one.outcome, sample.finish, sample.text, sample.reasoning)
+        first = found.get(key)
+        found[key] = replace(first, alike=first.alike + one.alike) if first else one
+    return list(found.values())
 
 
 def tally(headings: Sequence[Heading]) -> tuple[Tally, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from vervet.reporting.curves import Row, pairs
-from vervet.reporting.reading import Heading, Judged, Reading, tally, telling
+from vervet.reporting.reading import Heading, Judged, Reading, merged, tally, telling
 from vervet.store import Columns, Run
 from vervet.types import Outcome, Problem, Sample, Verdict
 
@@ -23,6 +23,8 @@ class Recorded:
 
     runs: tuple[Run, ...]
     verifier: str = ""
+    models: tuple[str, ...] = ()
+    """Models in the order in which they are shown; others follow."""
 
     def problems(self, ids: Sequence[str]) -> dict[str, Problem]:
         """Return those of the problems that a run has."""
@@ -48,15 +50,21 @@ class Recorded:
         for problem, sampler, index, verifier, outcome, answer in said:
             if self.leads(verifier):
                 trials.setdefault((problem, sampler, index), []).append((outcome, answer))
-        for problem, sampler, index in sorted(_rows(run.scan(Sample, KEY, where), KEY)):
+        drawn = _rows(run.scan(Sample, KEY, where), KEY)
+        for problem, sampler, index in sorted(drawn, key=self._order):
             found = trials.get((problem, sampler, index), [])
             answer = next((text for _, text in found if text is not None), None)
             outcome = majority([word for word, _ in found])
             yield Heading(place, problem, sampler, index, outcome, answer)
 
+    def _order(self, key: Key) -> tuple[str, int, str, int]:
+        problem, sampler, index = key
+        known = [place for place, name in enumerate(self.models) if _calls(name, sampler)]
+        return problem, known[0] if known else len(self.models), sampler, index
+
     def leads(self, verifier_id: str) -> bool:
         """Tell whether a verdict is by the verifier that decides how a sample is shown."""
-        return self.verifier in {"", verifier_id, verifier_id.partition("@")[0]}
+        return not self.verifier or _calls(self.verifier, verifier_id)
 
     def samples(self, headings: Sequence[Heading]) -> list[Judged]:
         """Return the samples behind headings, with every verdict of them, in the same order."""
@@ -79,16 +87,18 @@ class Recorded:
         return found
 
     def readings(self, ids: Sequence[str], most: int) -> list[Reading]:
-        """Return problems, each with at most `most` samples and what all of them answered."""
+        """Return problems, each with at most `most` different samples, and what all answered."""
         problems, headings = self.problems(ids), self.headings(ids)
-        shown: dict[str, list[Judged]] = {problem: [] for problem in ids}
-        for one in self.samples([h for p in ids for h in telling(headings[p], most)]):
-            shown[one.sample.problem_id].append(one)
+        found: dict[str, list[Judged]] = {problem: [] for problem in ids}
+        for one in self.samples([h for p in ids for h in telling(headings[p], READ * most)]):
+            found[one.sample.problem_id].append(one)
+        shown = {problem: telling(merged(judged), most) for problem, judged in found.items()}
         absent = "(this problem is not recorded)"
         return [
             Reading(
                 problems.get(p, Problem(p, absent)),
                 tuple(shown[p]),
+                sum(one.alike for one in shown[p]),
                 len(headings[p]),
                 tally(headings[p]),
             )
@@ -97,6 +107,8 @@ class Recorded:
 
 
 KEY = ("problem_id", "sampler_id", "index")
+READ = 10
+"""Samples that are read for one that is shown, since many say the same."""
 SPOKEN = (*KEY, "verifier_id", "outcome", "answer")
 Kind = TypeVar("Kind", Sample, Verdict)
 
@@ -110,6 +122,11 @@ def _wanted(run: Run, kind: type[Kind], keys: AbstractSet[Key]) -> Iterator[Kind
         for row in batch:
             if (row.problem_id, row.sampler_id, row.index) in keys:
                 yield row
+
+
+def _calls(name: str, identity: str) -> bool:
+    """Tell whether an analysis calls `identity` by `name`."""
+    return name in {identity, identity.partition("@")[0]}
 
 
 def majority(outcomes: Sequence[str]) -> str:
@@ -138,5 +155,6 @@ def _rows(columns: Columns, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
 
 def recorded(runs: Sequence[Run], document: Row) -> Recorded:
     """Return the runs, read under the verifier that the document's first curve is about."""
-    first = pairs(document)[:1]
-    return Recorded(tuple(runs), first[0].verifier if first else "")
+    every = pairs(document)
+    models = tuple(dict.fromkeys(pair.model for pair in every))
+    return Recorded(tuple(runs), every[0].verifier if every else "", models)

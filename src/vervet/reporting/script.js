@@ -120,6 +120,7 @@
     group.hidden = false;
     all("[data-only]", group).forEach((button) => button.addEventListener("click", () => {
       press(group, button);
+      all(".rest", group.parentElement).forEach((rest) => { rest.open = Boolean(button.dataset.only); });
       all(".sample", group.parentElement).forEach((sample) => {
         sample.hidden = Boolean(button.dataset.only) && sample.dataset.outcome !== button.dataset.only;
       });
