@@ -1,5 +1,6 @@
 """Agreement among verifiers, and among the repeated verdicts of one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,9 +142,9 @@ class Repeats:
 
 
 def repeats(
-    accepted: list[npt.ArrayLike],
-    judged: list[npt.ArrayLike],
-    right: list[npt.ArrayLike],
+    accepted: Sequence[npt.ArrayLike],
+    judged: Sequence[npt.ArrayLike],
+    right: Sequence[npt.ArrayLike],
     *,
     rng: np.random.Generator,
     resamples: int = RESAMPLES,

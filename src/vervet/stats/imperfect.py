@@ -1,5 +1,6 @@
 """Imperfect verifiers: completeness, soundness, and where resampling against one must end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ class Confusion:
     true_reject: Ints
 
     @classmethod
-    def of(cls, accepted: list[npt.ArrayLike], right: list[npt.ArrayLike]) -> "Confusion":
+    def of(cls, accepted: Sequence[npt.ArrayLike], right: Sequence[npt.ArrayLike]) -> "Confusion":
         """Count per problem; a sample either side could not judge (NaN) is left out."""
         rows = []
         for verdicts, truths in zip(accepted, right, strict=True):

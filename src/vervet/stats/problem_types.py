@@ -112,7 +112,9 @@ class ProblemTypes:
         alive = self.shares * self.rejected ** steps[:, None]
         gain = self.true_positive - cost * self.false_positive
         if as_published:
-            belief = alive / alive.sum(axis=1, keepdims=True)
+            worst = self.rejected.max()
+            left = self.shares * (self.rejected / (worst or 1.0)) ** steps[:, None]
+            belief = left / left.sum(axis=1, keepdims=True)
             reached = (belief * self.rejected ** steps[:, None]).sum(axis=1)
             brought = (belief @ gain) * reached
         else:

@@ -1,5 +1,6 @@
 """From a verifier's ROC curve to selection: exact best-of-n and rejection sampling, and limits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,7 +106,7 @@ class Roc:
         return float(right / (right + (1 - self.accuracy) * self.false[1])), ""
 
 
-def within_problem_area(scores: list[npt.ArrayLike], right: list[npt.ArrayLike]) -> Floats:
+def within_problem_area(scores: Sequence[npt.ArrayLike], right: Sequence[npt.ArrayLike]) -> Floats:
     """Return the area under each problem's own ROC curve; NaN where all or none is right.
 
     Selection compares samples of one problem only, so this is the figure that counts; a pooled

@@ -10,7 +10,7 @@ from vervet.stats.estimate import Estimate
 from vervet.stats.first_accepted import FirstAccepted
 from vervet.stats.resampling import RESAMPLES, derived, paired_difference, resample, weighted_means
 
-FLAT = 2.0
+FLAT = 4.0
 """A curve is flat when limits this factor apart cannot be told from the best one."""
 
 
@@ -38,7 +38,7 @@ class BestLimit:
     near: tuple[int, int]
     """Smallest and largest limit whose reward is not significantly below the best one's."""
     flat: bool
-    """The reward hardly depends on the limit: `near` spans a factor of two or more."""
+    """The reward hardly depends on the limit: `near` spans a factor of four or more."""
     note: str
     """One line for people."""
 
