@@ -35,7 +35,9 @@ def coverage_variance(correct: npt.ArrayLike, total: npt.ArrayLike, *, k: npt.Ar
 def _variance(hit: int, size: int, ks: Ints) -> Floats:
     """Return the sampling variance of one problem at every k."""
     right, wrong = hit + JEFFREYS, size - hit + JEFFREYS
-    law = stats.betabinom(size, right, wrong).pmf(np.arange(size + 1))
+    seen = np.arange(size + 1)
+    ways = -np.log(size + 1) - betaln(size - seen + 1, seen + 1)
+    law = np.exp(ways + betaln(seen + right, size - seen + wrong) - betaln(right, wrong))
     result = np.full(len(ks), np.nan)
     for place in np.flatnonzero(ks <= size):
         k = int(ks[place])

@@ -94,7 +94,7 @@ def _parsed(source: str) -> ast.Module | None:
     """Return the syntax tree, or None where the text is not Python."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
+            warnings.simplefilter("ignore")
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
