@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from vervet.engines.fill import Worker, WorkerLostError
-from vervet.errors import MissingExtra, VervetError
+from vervet.errors import ConfigError, MissingExtra, VervetError
 
 Work = TypeVar("Work")
 Row = TypeVar("Row")
@@ -25,6 +25,8 @@ Row = TypeVar("Row")
 PART_ROWS = 64
 PART_SECONDS = 0.25
 """A part of a worker's rows is sent when it has so many, or is so old."""
+REFUSALS = 4
+"""Actors in a row that cannot start, after which none is asked for any more."""
 REPLACED_SECONDS = 120.0
 """How long to wait for a new worker when all are lost."""
 
@@ -119,12 +121,14 @@ class Team:
         self._ray = ray
         self._worker = worker
         self._hand = ray.remote(
-            num_cpus=1, max_restarts=0, max_concurrency=per_actor + 1, scheduling_strategy="SPREAD"
+            num_cpus=0, max_restarts=0, max_concurrency=per_actor + 1, scheduling_strategy="SPREAD"
         )(Hand)
         self._alive: dict[str, Any] = {}
         self._turn = itertools.count()
         self._hiring: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
+        self._refused = 0
+        self._broken: ConfigError | None = None
 
     def hire(self) -> None:
         """Ask for an actor; it is given work once it is there."""
@@ -163,22 +167,36 @@ class Team:
     async def _welcome(self, actor: Any) -> None:  # noqa: ANN401 - Ray makes it
         try:
             await actor.ready.remote()
-        except self._ray.exceptions.RayError:
-            self.hire()
+        except self._ray.exceptions.RayError as error:
+            self._refused += 1
+            if self._refused >= REFUSALS and not self._alive:
+                self._broken = ConfigError(f"no Ray worker can start: {_last_line(error)}")
+                self._arrived.set()
+            else:
+                self.hire()
             return
         except asyncio.CancelledError:
             self._ray.kill(actor)
             raise
         self._alive[actor._actor_id.hex()] = actor  # noqa: SLF001 - its only stable name
+        self._refused = 0
         self._arrived.set()
 
     async def _next(self) -> tuple[str, Any]:
         while not self._alive:
+            if self._broken is not None:
+                raise self._broken
             self._arrived.clear()
             try:
                 await asyncio.wait_for(self._arrived.wait(), REPLACED_SECONDS)
             except TimeoutError:
-                raise WorkerLostError("no Ray worker came: the cluster has no free CPU") from None
+                raise WorkerLostError("no Ray worker came: is the cluster full?") from None
         names = list(self._alive)
         name = names[next(self._turn) % len(names)]
         return name, self._alive[name]
+
+
+def _last_line(error: Exception) -> str:
+    """Return the line of Ray's long message that names the cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
