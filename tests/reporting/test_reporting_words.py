@@ -3,8 +3,10 @@
 import json
 import re
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from vervet.analysis.schema import SCHEMA
 from vervet.errors import ConfigError
 from vervet.reporting.charts import as_document, figures
 from vervet.reporting.coverage import law_table
-from vervet.reporting.curves import colours, model_names
+from vervet.reporting.curves import colours, model_names, pairs
 from vervet.reporting.html import json_in_html, render
 from vervet.reporting.marks import spread
 from vervet.reporting.reading import Heading, choose, telling, visible
@@ -206,3 +208,42 @@ def test_counts_are_short() -> None:
     assert [count(v) for v in (0, 999, 12_345, 1.5e6, 2e9)] == [
         "0", "999", "12,345", "1.5 million", "2 billion",
     ]  # fmt: skip
+
+
+def test_a_report_begins_with_the_verifier_that_is_taken_as_truth() -> None:
+    curves = [row(1, 0.5, verifier=name) for name in ("a-judge", "b-vote", "c-truth")]
+    votes = [row(1, 0.5, verifier="b-vote", policy="majority", by="")]
+    some = as_document(EMPTY | {"coverage": curves, "selection": votes})
+    assert [pair.verifier for pair in pairs(some)] == ["b-vote", "a-judge", "c-truth"]
+    against = dict(some) | {"verifiers": [{"verifier": "a-judge", "against": "c-truth"}]}
+    assert [pair.verifier for pair in pairs(against)] == ["c-truth", "a-judge", "b-vote"]
+
+
+def test_ten_thousand_real_samples_a_problem_are_told_right(shared_data: Path) -> None:
+    counts = shared_data / "data/monkeys/large_language_monkeys_original_pass_at_k.parquet"
+    model, verifier = "Pythia 70M", "math"
+    where = f"FROM '{counts}' WHERE Model = '{model}' AND Benchmark = 'MATH'"
+    with duckdb.connect() as connection:
+        curve = connection.execute(
+            f'SELECT "Scaling Parameter", avg(Score) {where} GROUP BY 1 ORDER BY 1'
+        ).fetchall()
+        solved = connection.execute(
+            f'SELECT DISTINCT "Problem Idx", "Num. Samples Correct" {where}'
+        ).fetchall()
+    who = {"model": model, "verifier": verifier}
+    problems = [
+        {**who, "problem_id": str(i), "samples": 10_000, "accepted": int(c), "errors": 0,
+         "rejected": 10_000 - int(c), "rate": c / 10_000, "modal_answer": None,
+         "modal_share": None, "modal_correct": None, "mean_tokens": None}
+        for i, c in solved
+    ]  # fmt: skip
+    coverage = [row(int(k), value, **who) for k, value in curve]
+    document = as_document(EMPTY | {"coverage": coverage, "problems": problems})
+    (chart,) = figures(document, lambda _p, _q: "")["difficulty"]
+    never = sum(not c for _, c in solved)
+    assert len(solved) == 128
+    assert chart.note.startswith(f"{never} of 128 problems were never solved.")
+    assert len(chart.spec["layer"][0]["data"]["values"]) == 128
+    assert f"to {percent(curve[-1][1])} with 10,000" in headline(document)
+    assert curve[-1][1] == pytest.approx(1 - never / 128)
+    assert "<h1>" in render(document)

@@ -28,12 +28,22 @@ class Pair(NamedTuple):
 
 
 def pairs(document: Row) -> list[Pair]:
-    """Return every (model, verifier) with a coverage curve, in the document's order."""
-    return list(dict.fromkeys(Pair(r["model"], r["verifier"]) for r in document["coverage"]))
+    """Return every (model, verifier) with a coverage curve, those of the leading verifier first."""
+    every = list(dict.fromkeys(Pair(r["model"], r["verifier"]) for r in document["coverage"]))
+    lead = _lead(document, every)
+    return sorted(every, key=lambda pair: pair.verifier != lead)
+
+
+def _lead(document: Row, every: Sequence[Pair]) -> str:
+    """Return the verifier to begin with: the one taken as truth, or one whose answers can vote."""
+    judged = [pair.verifier for pair in every]
+    truths = [row["against"] for row in document.get("verifiers", ())]
+    voting = [r["verifier"] for r in document.get("selection", ()) if r["policy"] == "majority"]
+    return next((name for name in (*truths, *voting, *judged) if name in judged), "")
 
 
 def leading(document: Row) -> list[Pair]:
-    """Return the pairs of the first verifier: what models are compared by."""
+    """Return the pairs of the leading verifier: what models are compared by."""
     every = pairs(document)
     return [pair for pair in every if pair.verifier == every[0].verifier]
 

@@ -46,14 +46,18 @@ class Recorded:
     def _headings(self, place: int, run: Run, ids: Sequence[str]) -> Iterator[Heading]:
         where = {"problem_id": list(ids)}
         trials: dict[Key, list[tuple[str, str | None]]] = {}
+        answers: dict[Key, str] = {}
         said = _rows(run.scan(Verdict, SPOKEN, where), SPOKEN)
         for problem, sampler, index, verifier, outcome, answer in said:
+            if answer is not None:
+                answers.setdefault((problem, sampler, index), answer)
             if self.leads(verifier):
                 trials.setdefault((problem, sampler, index), []).append((outcome, answer))
         drawn = _rows(run.scan(Sample, KEY, where), KEY)
         for problem, sampler, index in sorted(drawn, key=self._order):
             found = trials.get((problem, sampler, index), [])
-            answer = next((text for _, text in found if text is not None), None)
+            other = answers.get((problem, sampler, index))
+            answer = next((text for _, text in found if text is not None), other)
             outcome = majority([word for word, _ in found])
             yield Heading(place, problem, sampler, index, outcome, answer)
 
