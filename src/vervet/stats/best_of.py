@@ -1,12 +1,16 @@
 """Best of k: the expected accuracy of returning the highest-scored of k samples."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from vervet.stats.arrays import Floats, attempts
 from vervet.stats.coverage import miss_table
+
+LARGEST = 1_000_000
+"""Entries of the table that is kept between problems of one size."""
 
 
 def best_of(
@@ -50,7 +54,18 @@ def _best_of(scores: npt.ArrayLike, correct: npt.ArrayLike, ks: npt.NDArray[np.i
     share = np.bincount(place, weights=right[known], minlength=len(levels)) / np.maximum(tied, 1)
     better = np.concatenate([[0], np.cumsum(tied)])
     result = np.full(len(ks), np.nan)
-    for column in np.flatnonzero(ks <= len(score)):
-        absent = miss_table(len(score), int(ks[column]))[better]
-        result[column] = share @ (absent[:-1] - absent[1:])
+    for columns in np.array_split(np.flatnonzero(ks <= len(score)), _parts(len(score), len(ks))):
+        absent = _misses(len(score), tuple(ks[columns].tolist()))[better]
+        result[columns] = share @ (absent[:-1] - absent[1:])
     return result
+
+
+def _parts(total: int, columns: int) -> int:
+    """Return into how many parts the ks are split, to bound the table's memory."""
+    return -(-total * columns // LARGEST) or 1
+
+
+@lru_cache(maxsize=8)
+def _misses(total: int, ks: tuple[int, ...]) -> Floats:
+    """Return P(none of c marked samples is among k of `total`), shape (total + 1, len(ks))."""
+    return np.stack([miss_table(total, k) for k in ks], axis=1) if ks else np.zeros((total + 1, 0))
