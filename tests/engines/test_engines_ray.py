@@ -74,6 +74,10 @@ def run(tmp_path: Path) -> Run:
     return open_run(tmp_path / "run")
 
 
+def workers(run: Run) -> set[str]:
+    return set(run.scan(Sample, ("text",))["text"].tolist())
+
+
 @pytest.mark.usefixtures("cluster")
 def test_samples_and_verdicts_come_back_from_several_processes(run: Run) -> None:
     engine = Ray(concurrency=8)
@@ -85,9 +89,7 @@ def test_samples_and_verdicts_come_back_from_several_processes(run: Run) -> None
     (judged,) = drawn.then
     assert (judged.accepted, judged.errors) == (160, 8)
     assert judged.reasons == {"even-1: RuntimeError: boom": 8}
-    texts = {row.text for batch in run.read(Sample) for row in batch}
-    assert len(texts) == 2
-    assert str(os.getpid()) not in texts
+    assert str(os.getpid()) not in workers(run)
     assert verify(run, Even(), engine=engine).retried == 8
 
 
@@ -106,13 +108,12 @@ def test_a_killed_node_loses_nothing(run: Run, cluster: Any) -> None:
     killed: list[int] = []
 
     def watch(progress: Any) -> None:
-        if progress.done > 200 and not killed:
+        if not killed and len(workers(run)) >= 5:  # two on each of three nodes
             killed.append(progress.done)
             cluster.remove_node(node, allow_graceful=False)
 
     engine = Ray(concurrency=24, batch_rows=64, batch_seconds=0.2)
-    drawn = sample(run, PROBLEMS, Model(), n=400, engine=engine, watch=watch)
-    assert killed
-    assert (drawn.drawn, drawn.missing) == (3200, 0)
-    assert sum(map(len, run.keys(Sample).values())) == 3200
-    assert sum(int(name.split("-")[1]) for name in run.shards(Sample)) == 3200
+    drawn = sample(run, PROBLEMS, Model(), n=2000, engine=engine, watch=watch)
+    assert 0 < killed[0] < 15_000
+    assert (drawn.drawn, drawn.missing) == (16_000, 0)
+    assert sum(map(len, run.keys(Sample).values())) == 16_000
