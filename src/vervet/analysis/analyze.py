@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from vervet.analysis.accounts import excluded_rows, missing_rows, problem_rows
+from vervet.analysis.compare import difference_rows
 from vervet.analysis.costs import cost_rows
 from vervet.analysis.curves import Settings, coverage_rows, selection_rows
-from vervet.analysis.imperfect import first_accepted_rows, success_rows, verifier_row
+from vervet.analysis.imperfect import first_accepted_rows, verifier_row
 from vervet.analysis.recorded import Drawn, Judged, drawn_by_model, verdicts_on
 from vervet.analysis.result import Analysis
 from vervet.analysis.scaling import fit_rows, forecast_rows
 from vervet.analysis.schema import Document, ExcludedRow, RunRow
+from vervet.analysis.solve_or_verify import crossing_rows, success_rows, surface_of
 from vervet.errors import ConfigError
 from vervet.store import Run
 from vervet.types import Problem, Verdict
@@ -61,6 +63,11 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
     pairs = [pair for part in parts for pair in part.pairs]
     if not judged or (against is not None and not any(part.truths for part in parts)):
         raise ConfigError(_nothing(opened, against if judged else verifier))
+    surfaces = [
+        cells
+        for pair in pairs
+        if (cells := surface_of(*pair, settings, cost_ratio=cost_ratio)) is not None
+    ]
     return Analysis(
         Document(
             runs=tuple(part.row() for part in parts),
@@ -69,7 +76,9 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
                 *_gather(selection_rows(each, settings) for each in judged),
                 *_gather(first_accepted_rows(*pair, settings) for pair in pairs),
             ),
-            success=_gather(success_rows(*pair, settings, cost_ratio=cost_ratio) for pair in pairs),
+            success=_gather(success_rows(each, settings) for each in surfaces),
+            crossings=_gather(crossing_rows(each, settings) for each in surfaces),
+            differences=tuple(difference_rows(judged, settings)),
             fits=_gather(fit_rows(each, settings) for each in judged),
             forecasts=_gather(forecast_rows(each, forecast) for each in judged),
             verifiers=tuple(

@@ -11,6 +11,7 @@ from vervet.analysis.schema import CoverageRow, SelectionRow
 from vervet.stats.best_of import best_of
 from vervet.stats.coverage import coverage
 from vervet.stats.estimate import Estimate
+from vervet.stats.fixed_problems import fixed_coverage
 from vervet.stats.resampling import Band, bootstrap_curve, mean_curve
 from vervet.stats.votes import majority
 
@@ -83,9 +84,17 @@ def coverage_rows(judged: Judged, settings: Settings) -> list[CoverageRow]:
     ks = settings.grid(total)
     values = coverage(judged.correct, total, k=ks)
     samples = int(total.sum())
+    fixed = fixed_coverage(judged.correct, total, k=ks, level=settings.level)
     return [
-        CoverageRow(model=judged.drawn.model, verifier=judged.verifier, k=k, **measured(found))
-        for k, found in zip(ks, intervals(values, settings, samples), strict=True)
+        CoverageRow(
+            model=judged.drawn.model,
+            verifier=judged.verifier,
+            k=k,
+            fixed_low=same.low,
+            fixed_high=same.high,
+            **measured(found),
+        )
+        for k, same, found in zip(ks, fixed, intervals(values, settings, samples), strict=True)
     ]
 
 

@@ -6,11 +6,10 @@ import numpy as np
 
 from vervet.analysis.curves import Settings, intervals, measured
 from vervet.analysis.recorded import Judged
-from vervet.analysis.schema import SelectionRow, SuccessRow, VerifierRow
+from vervet.analysis.schema import SelectionRow, VerifierRow
 from vervet.stats.estimate import Estimate
 from vervet.stats.first_accepted import first_accepted
 from vervet.stats.imperfect import Confusion, limit_accuracy, quality
-from vervet.stats.surface import surface
 from vervet.stats.utility import best_limit
 
 LIMITS = 200
@@ -77,56 +76,6 @@ def first_accepted_rows(judged: Judged, truth: Judged, settings: Settings) -> li
             strict=True,
         )
     ]
-
-
-def success_rows(
-    judged: Judged, truth: Judged, settings: Settings, *, cost_ratio: float | None
-) -> list[SuccessRow]:
-    """Return the success rate of best-of-S by V verdicts, where samples were judged repeatedly."""
-    depth = judged.trials
-    if depth < 2:  # noqa: PLR2004 - one verdict a sample is no surface
-        return []
-    ratio = measured_ratio(judged) if cost_ratio is None else cost_ratio
-    parts = judged.split(judged.accepts, judged.accepts + judged.rejects, truth.accepted)
-    solutions = powers(settings.depth(judged.total))
-    verifications = powers(depth)
-    cells = surface(*parts, solutions=solutions, verifications=verifications)
-    flat = cells.reshape(len(cells), -1)
-    found = intervals(flat, settings, int(judged.total.sum()))
-    pairs = [(s, v) for s in solutions for v in verifications]
-    return [
-        SuccessRow(
-            model=judged.drawn.model,
-            verifier=truth.verifier,
-            judge=judged.verifier,
-            solutions=s,
-            verifications=v,
-            cost=s * (1 + ratio * v),
-            **measured(estimate),
-        )
-        for (s, v), estimate in zip(pairs, found, strict=True)
-    ]
-
-
-def powers(most: int) -> list[int]:
-    """Return 1, 2, 4, ... and `most`.
-
-    >>> powers(10)
-    [1, 2, 4, 8, 10]
-    """
-    found = [2**i for i in range(most.bit_length()) if 2**i < most]
-    return [*found, most] if most else []
-
-
-def measured_ratio(judged: Judged) -> float:
-    """Return λ from tokens: what a verification takes over what a solution takes, prompts included.
-
-    NaN where either was not counted.
-    """
-    drawn = judged.drawn
-    solution = drawn.number("prompt_tokens") + drawn.number("completion_tokens")
-    counted = solution[np.isfinite(solution)]
-    return judged.tokens / float(counted.mean()) if len(counted) else float("nan")
 
 
 def confusion(judged: Judged, truth: Judged) -> Confusion:

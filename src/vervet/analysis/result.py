@@ -31,6 +31,20 @@ class Analysis:
         columns = ("model", "judge", "solutions", "verifications", "cost", *INTERVAL)
         return table("success", self.document.success, columns)
 
+    def crossings(self) -> Table:
+        """Return the factor of compute at which verification first matches the vote, by rule."""
+        columns = (
+            "model", "judge", "rule", "cost_ratio", "reference_cost", "crossing_cost", "value",
+            "low", "high", "never",
+        )  # fmt: skip
+        return table("crossings", self.document.crossings, columns)
+
+    def differences(self, k: Sequence[int] = ()) -> Table:
+        """Return coverage of one model minus another's on the same problems, paired."""
+        rows = [r for r in self.document.differences if not k or r.k in set(k)]
+        columns = ("model", "other", "verifier", "k", "value", "low", "high", "problems")
+        return table("differences", rows, columns)
+
     def fits(self) -> Table:
         """Return fitted scaling laws and their back-tests."""
         columns = (
@@ -76,8 +90,9 @@ class Analysis:
     def tables(self) -> list[Table]:
         """Return the parts that have rows, in reading order; problems are left to their method."""
         parts = (
-            self.coverage(), self.selection(), self.success(), self.fits(), self.forecasts(),
-            self.verifiers(), self.costs(), self.excluded(),
+            self.coverage(), self.differences(), self.selection(), self.success(),
+            self.crossings(), self.fits(), self.forecasts(), self.verifiers(),
+            self.costs(), self.excluded(),
         )  # fmt: skip
         return [part for part in parts if len(part)]
 

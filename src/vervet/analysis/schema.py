@@ -87,6 +87,35 @@ class SuccessRow(Measured):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CrossingRow(Measured):
+    """The factor of compute at which verification first matches the vote."""
+
+    model: str
+    verifier: str
+    judge: str
+    rule: str
+    """How the crossing is read off: the vote's point of reference, and what counts as reached."""
+    cost_ratio: float
+    """λ, the cost of one verification in solutions."""
+    reference_cost: float
+    """Cost of the vote's point of reference, in solutions."""
+    crossing_cost: float
+    """Cost at which verification reaches it; null if it never does with what was recorded."""
+    never: float
+    """Share of bootstrap samples in which it never does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceRow(Measured):
+    """Coverage of `model` minus coverage of `other` on the same problems, paired."""
+
+    model: str
+    other: str
+    verifier: str
+    k: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FitRow:
     """A scaling law fitted to a coverage curve: coverage(k) = base^(a k^b)."""
 
@@ -236,6 +265,8 @@ class Document:
     coverage: tuple[CoverageRow, ...] = ()
     selection: tuple[SelectionRow, ...] = ()
     success: tuple[SuccessRow, ...] = ()
+    crossings: tuple[CrossingRow, ...] = ()
+    differences: tuple[DifferenceRow, ...] = ()
     fits: tuple[FitRow, ...] = ()
     forecasts: tuple[ForecastRow, ...] = ()
     verifiers: tuple[VerifierRow, ...] = ()
