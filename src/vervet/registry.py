@@ -76,6 +76,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "any": "vervet.verifiers.combine:any_of",
         "first": "vervet.verifiers.combine:first_of",
         "weighted": "vervet.verifiers.combine:weighted",
+        "judge": "vervet.verifiers.judge:judge",
+        "reward": "vervet.verifiers.reward:reward",
         "cached": "vervet.verifiers.wrap:cached",
         "limited": "vervet.verifiers.wrap:limited",
         "repeated": "vervet.verifiers.wrap:repeated",

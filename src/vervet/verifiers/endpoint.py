@@ -1,0 +1,89 @@
+"""One JSON question to a model server, asked until it is answered or clearly will not be."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from vervet.errors import ConfigError, VerifierError
+
+RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+LONGEST_REPLY = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to ask. The address is provenance; it is no part of a verifier's identity."""
+
+    base_url: str
+    api_key: str = field(default="", repr=False)
+    seconds: float = 600.0
+    """Wall time of one try."""
+    tries: int = 5
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+        """Return the reply to `body`.
+
+        Raises:
+            VerifierError: it refuses, or every try failed; the message says how the last one did.
+        """
+        url = f"{self.base_url.rstrip('/')}/{path.lstrip('/')}" if path else self.base_url
+        why = ""
+        for attempt in range(self.tries):
+            try:
+                return await self._once(url, body)
+            except Later as later:
+                why, wait = str(later), later.wait
+            except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as cause:
+                why, wait = f"{type(cause).__name__}: {cause}".rstrip(": "), None
+            if attempt + 1 < self.tries:
+                backoff = FIRST_WAIT * 2**attempt
+                await asyncio.sleep(min(LONGEST_WAIT, backoff if wait is None else wait))
+        raise VerifierError(f"{self.base_url}: {self.tries} tries failed, the last: {why}")
+
+    async def _once(self, url: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        limit = aiohttp.ClientTimeout(total=self.seconds)
+        async with (
+            aiohttp.ClientSession(timeout=limit, headers=headers) as session,
+            session.post(url, json=dict(body)) as reply,
+        ):
+            if reply.status in RETRIED:
+                raise Later(f"HTTP {reply.status}", _seconds(reply.headers.get("Retry-After")))
+            if reply.status >= 400:  # noqa: PLR2004 - HTTP's line between answers and refusals
+                said = " ".join((await reply.text())[:200].split())
+                raise VerifierError(f"{self.base_url}: HTTP {reply.status}: {said}")
+            return await reply.json(content_type=None)
+
+
+class Later(Exception):  # noqa: N818 - what the server said, not what is wrong
+    """The server asks to be asked again."""
+
+    def __init__(self, what: str, wait: float | None) -> None:
+        super().__init__(what)
+        self.wait = wait
+
+
+def _seconds(header: str | None) -> float | None:
+    try:
+        return max(0.0, float(header)) if header else None
+    except ValueError:
+        return None
+
+
+def endpoint(what: str, base_url: str, **limits: Any) -> Endpoint:  # noqa: ANN401 - as Endpoint
+    """Return the endpoint at `base_url`, or at OPENAI_BASE_URL, with the key of OPENAI_API_KEY.
+
+    Raises:
+        ConfigError: no address is known, or it is not one.
+    """
+    address = base_url or os.environ.get("OPENAI_BASE_URL", "")
+    if not address:
+        raise ConfigError(f"{what}: where is the model? Say base_url= or set OPENAI_BASE_URL.")
+    if not address.startswith(("http://", "https://")):
+        raise ConfigError(f"{what}: base_url {address!r} does not begin with http:// or https://.")
+    return Endpoint(address, os.environ.get("OPENAI_API_KEY", ""), **limits)
