@@ -105,7 +105,11 @@ def _marks(points: list[Spec], used: Mapping[str, tuple[str, str]], floor: float
     x = quantity("rank", axis=x_axis, scale={"domain": [0, n + 1], "nice": False})
     y = quantity("rate", axis=axis, scale=logarithmic(floor * 0.8, 1.1))
     encoding = {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": said}
-    mark = {"type": "point", "filled": True, "size": 42, "opacity": 0.85, "cursor": "pointer"}
+    if not all(p["link"] for p in points):
+        encoding["stroke"] = {"condition": {"test": "datum.link", "value": "@ink"}, "value": None}
+    cursor = {"expr": "datum.link ? 'pointer' : 'default'"}
+    mark = {"type": "point", "filled": True, "size": 46, "opacity": 0.85, "cursor": cursor}
+    mark["strokeWidth"] = 1.5
     return {"data": {"values": points}, "mark": mark, "encoding": encoding}
 
 
