@@ -60,7 +60,8 @@ def main() -> None:
     print(f"exact surface, {len(MANY)} × {len(DEEP)} cells: {exact:.2f} CPU-s; votes {voted:.2f}")
     print(f"with {RESAMPLES} bootstraps of frontier, crossing, exponents, cells: {total:.2f} CPU-s")
     print(f"crossing {found.ratio}; a {split.solution_exponent}, b {split.verification_exponent}")
-    print(split.solution_exponent.reason)
+    if split.solution_exponent.reason:
+        print(f"no interval for a: {split.solution_exponent.reason} on this coarse grid")
     start = time.process_time()
     every = surface_in_order(
         verdicts, truths, solutions=np.arange(1, 257), verifications=np.arange(1, 33)
