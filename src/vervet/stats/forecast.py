@@ -7,9 +7,9 @@ The forecast is a predictive distribution over how many of these problems k samp
 The families count alike, but for those that the counts refute (over 4 nats of evidence below the
 best: they fade as e^-(gap - 4)). Each family gives the exact posterior predictive of the problems
 not solved yet; the line gives a normal distribution of log(-log coverage). The weight w of the
-line is 0.7 where the measured curve bends, and falls to 0 where it is still proportional to k
-(no sign of a bend) or already flat (a plateau, which a power law never reaches). The point is
-the median, the interval is central. Everything is enumerated, nothing is sampled: the same
+line is 0.88 for the point (the median) and 0.7 for the central interval where the measured curve
+bends, and falls to 0 where it is still proportional to k (no sign of a bend) or already flat (a
+plateau, which a power law never reaches). Everything is enumerated, nothing is sampled: the same
 counts give the same forecast.
 
 Definitions, measurements against baselines and failures: docs/forecasting.md.
@@ -33,7 +33,10 @@ from vervet.stats.thinning import judged_counts
 Regime = Literal["nothing solved", "all solved", "linear", "bending", "plateau"]
 Counts = tuple[npt.ArrayLike, npt.ArrayLike]
 
-LINE_WEIGHT = 0.7
+LINE_WEIGHT = 0.88
+"""Weight of the line in the point where the curve bends: it is the best single member there."""
+CAUTION = 0.8
+"""The interval gives the line this share of its weight: how far its form errs is less known."""
 SIBLING_WEIGHT = 0.85
 LINEAR = (0.85, 1.0)
 """Elasticities between which the line loses its weight because the curve does not bend yet."""
@@ -45,6 +48,7 @@ MOST_ERROR = 1.5
 REFUTED = 4.0
 """Nats of evidence below the best family from which a family loses weight."""
 RATE_BINS = 200
+POINT, INTERVAL = "point", "interval"
 FEW_SOLVED = 3
 FAR = 200
 """Intervals are measured for k up to about this many times the samples."""
@@ -124,7 +128,7 @@ def forecast_coverage(
     >>> counts = [0] * 60 + [1] * 14 + [2] * 6 + [5] * 8 + [20] * 8 + [70] * 4
     >>> forecast = forecast_coverage(counts, 100, [1000, 10_000])
     >>> forecast.regime, forecast.estimates
-    ('bending', (0.600 [0.490, 0.720], 0.760 [0.610, 0.870]))
+    ('bending', (0.610 [0.490, 0.720], 0.760 [0.630, 0.890]))
     """
     if not 0 < level < 1:
         raise ValueError(f"level lies between 0 and 1, not {level}")
@@ -149,14 +153,15 @@ def forecast_coverage(
 
 
 def _predictive(evidence: _Evidence, k: int) -> dict[str, Floats]:
-    """Return, per member and "pooled", the probability that 0, 1, ..., all problems are solved."""
+    """Return the probability that 0, 1, ..., all problems are solved: by member, and pooled."""
     found = {update.family.name: _family_pmf(evidence, update, k) for update in evidence.posteriors}
     pooled = _family_weights(evidence.posteriors) @ np.array(list(found.values()))
-    if evidence.line is not None:
-        name = "sibling" if isinstance(evidence.line, Borrowed) else "log-log line"
-        found[name] = _line_pmf(evidence, evidence.line, k)
-        pooled = (1 - evidence.weight) * pooled + evidence.weight * found[name]
-    return found | {"pooled": pooled}
+    if evidence.line is None:
+        return found | {POINT: pooled, INTERVAL: pooled}
+    name = "sibling" if isinstance(evidence.line, Borrowed) else "log-log line"
+    found[name] = _line_pmf(evidence, evidence.line, k)
+    weights = {POINT: evidence.weight, INTERVAL: evidence.weight * CAUTION}
+    return found | {key: (1 - w) * pooled + w * found[name] for key, w in weights.items()}
 
 
 def _evidence(correct: Ints, total: Ints, sibling: Counts | None) -> _Evidence:
@@ -186,7 +191,7 @@ def _binomials(trials: int) -> Floats:
 
 
 def _line_weight(elasticity: float) -> float:
-    """0.7 where the curve bends; to 0 towards linear growth and towards a plateau."""
+    """Full where the curve bends; to 0 towards linear growth and towards a plateau."""
     if math.isnan(elasticity):
         return 0.0
     falls = (LINEAR[1] - elasticity) / (LINEAR[1] - LINEAR[0])
@@ -227,12 +232,10 @@ def _estimate(
     if law is None:
         reason = _why_not(evidence, k)
         return Estimate(math.nan, math.nan, math.nan, level, "", problems, total, reason=reason)
-    below = np.cumsum(law["pooled"])
-    low, value, high = (
-        min(int(np.searchsorted(below, q)), problems) / problems
-        for q in ((1 - level) / 2, 0.5, (1 + level) / 2)
-    )
+    value = _quantile(law[POINT], 0.5)
+    low, high = (_quantile(law[INTERVAL], (1 + side * level) / 2) for side in (-1, 1))
     method = "pooled difficulty families and log-log line, same problems"
+    low, high = min(low, value), max(high, value)
     return Estimate(value, low, high, level, method, problems, total)
 
 
@@ -267,8 +270,13 @@ def _members(
     return {
         name: tuple(_mean(laws[k][name]) if k in laws else math.nan for k in wanted.tolist())
         for name in names
-        if name != "pooled"
+        if name not in {POINT, INTERVAL}
     }
+
+
+def _quantile(law: Floats, probability: float) -> float:
+    problems = len(law) - 1
+    return min(int(np.searchsorted(np.cumsum(law), probability)), problems) / problems
 
 
 def _mean(law: Floats) -> float:
