@@ -17,6 +17,7 @@ from vervet.verifiers.choice import choice
 from vervet.verifiers.exact import exact, regex
 from vervet.verifiers.extract import after_marker, boxes, last_boxed
 from vervet.verifiers.gsm8k import gsm8k_answer
+from vervet.verifiers.math_answer import any_answer
 from vervet.verifiers.number import canonical_number, quotient
 
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
@@ -162,7 +163,8 @@ def test_extraction_is_linear_in_the_length_of_hostile_text(unit: str) -> None:
     before = process_time()
     judged(gsm8k_answer(), "18", text)
     judged(choice(), "B", text)
-    assert process_time() - before < 1.0
+    any_answer(text + " I hope it is correct")
+    assert process_time() - before < 1.5
 
 
 def test_the_answer_of_hostile_text_can_be_stored() -> None:
@@ -226,6 +228,7 @@ def test_a_bad_expression_is_one_clear_line(pattern: str, group: int | str) -> N
 def test_boxes_nest_and_escape() -> None:
     text = r"\boxed{\{1, \frac{1}{2}\}} and \fbox{x} and \boxed{never closed"
     assert [content for _, _, content in boxes(text)] == [r"\{1, \frac{1}{2}\}", "x"]
+    assert [content for _, _, content in boxes(r"\boxed{open \boxed{5} \boxedx")] == ["5"]
 
 
 def test_boxes_listed_together_are_one_list_and_a_correction_is_not() -> None:

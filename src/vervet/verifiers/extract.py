@@ -16,7 +16,10 @@ BETWEEN_BOXES = re.compile(
 )
 OPENING = re.compile(r"^(?:[\s*_]|\\\[|\$\$)+")
 LONGEST_JOINT = 40
-OPENERS = ("\\boxed", "\\fbox")
+OPENER = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])")
+BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
+SPACES = re.compile(r"\s*")
+BARE = re.compile(r"\s*([\w.\-]{1,100})")
 
 
 def boxes(text: str) -> list[tuple[int, int, str]]:
@@ -25,53 +28,46 @@ def boxes(text: str) -> list[tuple[int, int, str]]:
     >>> [content for _, _, content in boxes(r"so \boxed{\frac{1}{2}} or \boxed 3")]
     ['\\frac{1}{2}', '3']
     """
-    found = []
-    at = _next_box(text, 0)
-    while at is not None:
-        start, opens = at
-        end, content = _content(text, opens)
-        if content is not None:
-            found.append((start, end, content))
-        at = _next_box(text, max(end, opens))
+    found: list[tuple[int, int, str]] = []
+    closing: dict[int, int] | None = None
+    end = 0
+    for opener in OPENER.finditer(text):
+        if opener.start() < end:
+            continue
+        closing = braces(text) if closing is None else closing
+        stop, content = _content(text, opener.end(), closing)
+        if content:
+            found.append((opener.start(), stop, content))
+            end = stop
     return found
 
 
-def _next_box(text: str, after: int) -> tuple[int, int] | None:
-    starts = [(i, i + len(o)) for o in OPENERS if (i := text.find(o, after)) >= 0]
-    return min(starts, default=None)
+def _content(text: str, at: int, closing: dict[int, int]) -> tuple[int, str]:
+    """Read the group that starts at `at`: up to its closing brace, or one bare word."""
+    word = BARE.match(text, at)
+    if word is not None:
+        return word.end(), word[1].rstrip(".")
+    opens = SPACES.match(text, at)
+    start = at if opens is None else opens.end()
+    if start not in closing:
+        return at, ""
+    return closing[start] + 1, text[start + 1 : closing[start]].strip()
 
 
-def _content(text: str, at: int) -> tuple[int, str | None]:
-    """Read the group that starts at `at`: braces with their nesting, or one bare word."""
-    while at < len(text) and text[at] in " \t\n":
-        at += 1
-    if at >= len(text) or text[at] != "{":
-        end = at
-        while end < len(text) and (text[end].isalnum() or text[end] in ".-"):
-            end += 1
-        return end, text[at:end].rstrip(".") or None
-    end = closing_brace(text, at)
-    return (len(text), None) if end < 0 else (end + 1, text[at + 1 : end].strip() or None)
+def braces(text: str) -> dict[int, int]:
+    r"""Return where each brace closes that does; `\{` and `\}` do not count.
 
-
-BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
-
-
-def closing_brace(text: str, opens: int) -> int:
-    r"""Return where the brace at `opens` closes, or -1; `\{` and `\}` do not count.
-
-    >>> closing_brace(r"{a{b}\}c}", 0)
-    8
+    >>> braces(r"{a{b}\}c} {")
+    {2: 4, 0: 8}
     """
-    depth = 0
-    for match in BRACES.finditer(text, opens):
+    waiting: list[int] = []
+    pairs: dict[int, int] = {}
+    for match in BRACES.finditer(text):
         if match[0] == "{":
-            depth += 1
-        elif match[0] == "}":
-            depth -= 1
-            if depth == 0:
-                return match.start()
-    return -1
+            waiting.append(match.start())
+        elif match[0] == "}" and waiting:
+            pairs[waiting.pop()] = match.start()
+    return pairs
 
 
 def last_boxed(text: str) -> str | None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from vervet.verifiers.extract import closing_brace
+from vervet.verifiers.extract import braces
 
 LONGEST = 1_000
 """Characters; a longer answer is compared as text."""
@@ -146,7 +146,7 @@ def without_braces(text: str) -> str:
     ('5', '{1}{2}')
     """
     text = text.strip()
-    while text.startswith("{") and closing_brace(text, 0) == len(text) - 1:
+    while text.startswith("{") and braces(text).get(0) == len(text) - 1:
         text = text[1:-1].strip()
     return text
 

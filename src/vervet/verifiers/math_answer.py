@@ -23,7 +23,9 @@ from vervet.verifiers.number import last_number
 from vervet.verifiers.workers import Limits, Workers
 
 VERSION = "1"
-MINERVA = re.compile(r"Final Answer: The final answer is(.*?)\. I hope it is correct\.", re.DOTALL)
+MINERVA = re.compile(
+    r"Final Answer: The final answer is(.{1,1000}?)\. I hope it is correct\.", re.DOTALL
+)
 """Lewkowycz et al. 2022 (arXiv:2206.14858), appendix D.1: the first match."""
 INLINE = re.compile(r"\$([^$\n]+)\$|\\\((.+?)\\\)")
 SENTENCE_END = re.compile(r"\.\s|,? (?:because|since|as|so|which|where)\b")
