@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from vervet.analysis.schema import SCHEMA
 from vervet.errors import ConfigError
 from vervet.reporting.charts import as_document, figures
+from vervet.reporting.comparisons import crossing_table, difference_table
 from vervet.reporting.coverage import law_table
 from vervet.reporting.curves import colours, model_names, pairs
 from vervet.reporting.html import json_in_html, render
@@ -105,6 +106,25 @@ def test_scaling_laws_show_their_back_tests(document: dict[str, Any]) -> None:
     table = law_table(document)
     assert len(table.rows) == 2
     assert table.rows[0][4:6] == ("100", "1,000")
+
+
+def test_models_and_rules_are_compared_in_tables() -> None:
+    who = {"model": "m", "verifier": "v", "low": -0.02, "high": 0.1, "problems": 8, "level": 0.95,
+           "method": "paired bootstrap"}  # fmt: skip
+    more = {
+        "differences": [{**who, "other": "n", "k": 10, "value": 0.04}],
+        "crossings": [{**who, "judge": "j", "rule": "best vote", "cost_ratio": 1.0, "value": None,
+                       "never": 0.25},
+                      {**who, "judge": "j", "rule": "any", "cost_ratio": 0.5, "value": 8.0,
+                       "low": 4.0, "high": 16.0, "never": 0.0}],
+    }  # fmt: skip
+    document = as_document(EMPTY | {"coverage": [row(1, 0.5), row(1, 0.4, model="n")]} | more)
+    (line,) = difference_table(document).rows
+    assert line == ("m − n", "v", "10", "+4.0 [−2.0, +10.0]", "8")
+    never, eight = crossing_table(document).rows
+    assert never[-2:] == ("not with what was recorded", "25.0%")
+    assert eight[-2:] == ("8× [4, 16]", "0%")
+    assert "Models compared on the same problems" in render(document)
 
 
 def test_unknown_prices_are_shown_as_unknown(document: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from vervet.reporting.agreement import measures
 from vervet.reporting.charts import figures
+from vervet.reporting.comparisons import crossing_table, difference_table
 from vervet.reporting.costs import unknown_costs
 from vervet.reporting.coverage import law_table
 from vervet.reporting.curves import Pair, Row, coverage_of, pairs, policies_of
@@ -149,6 +150,8 @@ def render(
             charts=charts,
             specs=json_in_html(_painted(charts)),
             laws=law_table(document),
+            differences=difference_table(document),
+            crossings=crossing_table(document),
             unknown=unknown_costs(document),
             measures=[(r, measures(r)) for r in document.get("verifiers", ())],
             chosen=chosen,

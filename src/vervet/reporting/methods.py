@@ -67,6 +67,10 @@ def intervals(rows: Rows) -> str:
 
 
 def _extrapolated(document: Row) -> Iterator[Method]:
+    differences = document.get("differences", ())
+    if differences:
+        text = "Coverage of one model minus another's, paired over the problems both have."
+        yield Method("Models compared", f"{text} {intervals(differences)}")
     fits = document.get("fits", ())
     if fits:
         losses = ", ".join(dict.fromkeys(str(f["loss"]) for f in fits))
@@ -99,6 +103,10 @@ def _judges(document: Row) -> Iterator[Method]:
             "the cost is C = S (1 + λV), in solutions (Singhi et al. 2025)."
         )
         yield Method("Solutions and verifications", f"{text} {intervals(cells)}")
+    crossings = document.get("crossings", ())
+    if crossings:
+        text = "The factor of compute at which verification first matches the vote."
+        yield Method("Crossing", f"{text} {intervals(crossings)}")
 
 
 def _paid(document: Row) -> Iterator[Method]:
