@@ -107,7 +107,7 @@ def main() -> None:
         wanted = asked.problems * asked.n
         print(
             f"{asked.kills} kills: {lost} rows lost that were reported, "
-            f"{len(rows) - len(set(rows))} duplicates, {len(set(rows)):,} of {wanted:,} samples and "
+            f"{len(rows) - len(set(rows))} twice, {len(set(rows)):,} of {wanted:,} samples and "
             f"{recorded(folder)['verify']:,} verdicts at the end"
         )
 

@@ -68,7 +68,8 @@ def verify(
 ) -> Judged:
     """Judge every sample that has no verdict of `verifier`, or only an error; store as they come.
 
-    `samplers` limits it to samples of these ids. An interrupt keeps everything that finished.
+    `samplers` limits it to samples of these ids. An interrupt keeps everything that finished. Two
+    processes that verify one run at once may judge a sample twice; it is one verdict.
 
     Raises:
         ConfigError: trials < 1.

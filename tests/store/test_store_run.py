@@ -77,6 +77,11 @@ def test_a_problem_whose_content_changed_is_refused_by_name(run: Run) -> None:
         run.append([Problem("p", "1+1?", {"answer": 3})])
 
 
+def test_a_reference_that_is_not_json_is_a_user_error(run: Run) -> None:
+    with pytest.raises(ConfigError, match="must be plain JSON data: set"):
+        run.append([Problem("p", "?", {"answers": {1, 2}})])
+
+
 def test_a_repeated_row_is_one_row_and_the_first_stands(run: Run) -> None:
     run.append([Sample("p", "model", 0, "first")])
     run.append([Sample("p", "model", 0, "second"), Sample("p", "model", 1, "other")])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vervet.store.schema import PROBLEMS, TABLES, Table, markdown
+from vervet.store.format import markdown
+from vervet.store.schema import PROBLEMS, TABLES, Table
 from vervet.types import Outcome, Problem
 
 ROOT = Path(__file__).parents[2]
@@ -40,5 +41,5 @@ def test_key_columns_are_never_null(table: Table) -> None:
 
 def test_the_page_of_the_format_is_generated() -> None:
     assert (ROOT / "docs" / "format.md").read_text() == markdown(), (
-        "run: python -m vervet.store.schema > docs/format.md"
+        "run: python -m vervet.store.format > docs/format.md"
     )

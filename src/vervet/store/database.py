@@ -1,13 +1,13 @@
 """DuckDB, as the writer and reader of Parquet files. No other module knows it."""
 
 import os
-import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import duckdb
 import numpy as np
@@ -35,8 +35,7 @@ class Database:
     """An in-memory DuckDB with nothing in it: all data is in Parquet files."""
 
     def __init__(self) -> None:
-        spill = tempfile.mkdtemp(prefix="vervet-spill-")
-        weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
+        spill = str(Path(tempfile.gettempdir()) / f"vervet-spill-{uuid4().hex}")
         threads = min(THREADS, os.cpu_count() or 1)
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY,
@@ -44,7 +43,7 @@ class Database:
             "threads": threads,
         }
         self._connection = duckdb.connect(config=settings)
-        weakref.finalize(self, self._connection.close)
+        weakref.finalize(self, self._connection.close)  # which also removes what was spilled
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:

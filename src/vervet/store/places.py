@@ -100,10 +100,7 @@ class LocalFolder:
         if not goal.parent.is_dir():
             goal.parent.mkdir(parents=True, exist_ok=True)
             _sync(self.root)
-        if new:
-            with contextlib.suppress(FileExistsError):
-                goal.hardlink_to(ready)
-        else:
+        if not (new and _linked(ready, goal)):
             ready.replace(goal)
         _sync(goal.parent)
 
@@ -220,6 +217,17 @@ def place_at(url: str | os.PathLike[str]) -> LocalFolder | RemoteFolder:
     if text.startswith("file://"):
         text = text.removeprefix("file://")
     return RemoteFolder(text) if "://" in text else LocalFolder(Path(text).expanduser())
+
+
+def _linked(ready: Path, goal: Path) -> bool:
+    """Give `ready` a second name unless the name is taken; False where links cannot be made."""
+    try:
+        goal.hardlink_to(ready)
+    except FileExistsError:
+        return True
+    except OSError:
+        return goal.exists()
+    return True
 
 
 def _sync(path: Path) -> None:
