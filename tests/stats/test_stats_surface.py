@@ -57,6 +57,15 @@ def test_the_surface_of_256_by_32_agrees_with_random_subsets() -> None:
         assert abs(np.mean(wins) - exact) < 4 * error
 
 
+def test_many_sizes_at_once_equal_each_alone() -> None:
+    votes, right = judged_pool(3, 80, 12)
+    pool = [votes.sum(1)], [12], [right]
+    for v in (1, 5, 11):
+        together = surface(*pool, solutions=range(1, 81), verifications=v)[0, :, 0]
+        alone = [surface(*pool, solutions=s, verifications=v)[0, 0, 0] for s in range(1, 81)]
+        np.testing.assert_allclose(together, alone, atol=2e-13)
+
+
 def test_a_problem_of_one_type_is_right_as_often_as_its_solutions() -> None:
     right = np.arange(300) < 90
     got = surface([np.full(300, 2)], [4], [right], solutions=[1, 7, 299, 300], verifications=[1, 3])

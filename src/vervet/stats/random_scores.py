@@ -14,15 +14,18 @@ Source: genrm's best-of-N (2504.01005), its expectation over subsets derived her
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import xlogy
 
 from vervet.stats.arrays import Floats, Ints
-from vervet.stats.laws import NEGLIGIBLE, circle
+from vervet.stats.laws import NEGLIGIBLE, binomials, sum_law
 from vervet.stats.quadrature import REACH, cells, fewest_nodes
 
 SMALL = 1e-300
+ORDINARY = 0.01
+"""Coefficients this far below the largest are read from a circle of their own."""
 LOG_NEGLIGIBLE = float(np.log(NEGLIGIBLE))
 
 
@@ -43,9 +46,47 @@ def best_of_random(types: Types, ks: Ints) -> Floats:
     total = int(types.members.sum())
     mixed = _Mixed.of(types)
     result = np.full(len(ks), np.nan)
-    for place in np.flatnonzero(ks <= total):
-        result[place] = mixed.best_of(int(ks[place]), total)
+    for tilt in _tilts(total, tuple(np.unique(ks[ks <= total]).tolist())):
+        found = dict(zip(tilt.ks, mixed.best_of(tilt), strict=True))
+        for place in np.flatnonzero(np.isin(ks, tilt.ks)):
+            result[place] = found[int(ks[place])]
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Tilt:
+    """Neighbouring k that share one circle: each is an ordinary value of Binomial(n, q)."""
+
+    ks: tuple[int, ...]
+    share: float
+    """q; every candidate is drawn with this chance."""
+    chances: Floats
+    """P(Binomial(n, q) = k)."""
+    points: int
+
+
+@lru_cache(maxsize=64)
+def _tilts(total: int, ks: tuple[int, ...]) -> tuple[_Tilt, ...]:
+    """Group rising k so that no coefficient is read where rounding would show."""
+    result, rest = [], list(ks)
+    while rest:
+        first = rest[0]
+        if first == total:
+            result.append(_Tilt((first,), 1.0, np.ones(1), 1))
+            break
+        for centre in (min(int(first + 2 * np.sqrt(first)), total - 1), first):
+            law = binomials(np.array([total]), centre / total)
+            chances = law.on(first, total)[0]
+            ample = chances >= ORDINARY * chances.max()
+            group = [k for k in rest if k < total and ample[: k - first + 1].all()]
+            if len(group) > 1 or centre == first:
+                break
+        group = group if len(group) > 1 else [first]
+        points = max(sum_law(law, k)[1] for k in (group[0], group[-1]))
+        near = chances[np.array(group) - first]
+        result.append(_Tilt(tuple(group), centre / total, near, min(points, total + 1)))
+        rest = rest[len(group) :]
+    return tuple(result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +130,12 @@ class _Mixed:
             law @ types.members / total,
         )
 
-    def best_of(self, k: int, total: int) -> float:
-        """Return the chance for one k."""
-        share = k / total
-        chance, points = circle(total, k)
-        level, y, weight = cells(self._nodes(k))
+    def best_of(self, tilt: _Tilt) -> Floats:
+        """Return the chances for the k of one tilt."""
+        share, points = tilt.share, tilt.points
+        level, y, weight = cells(self._nodes(tilt.ks))
         turn = np.linspace(0.0, 2 * np.pi, points + 1)[: points // 2 + 1]
-        floor = np.log(NEGLIGIBLE * chance) - np.log(max(len(level), 1))
+        floor = np.log(NEGLIGIBLE * tilt.chances.min()) - np.log(max(len(level), 1))
         sure = self._sure(share, turn)[level]
         cell, spot = np.nonzero(sure > floor)
         fails = self.below[level] + y[:, None] * self.equal[level]
@@ -105,23 +145,30 @@ class _Mixed:
         loud = np.flatnonzero(height > floor)
         cell, spot, w, size, height = cell[loud], spot[loud], w[loud], size[loud], height[loud]
         angle = self._angles(share, w, turn[spot], members[cell])
-        angle += self._turned(share, turn)[spot] * self.under[level[cell]] - k * turn[spot]
+        angle += self._turned(share, turn)[spot] * self.under[level[cell]]
         pull = (self.right * self.equal)[level][cell] / size
         ring = np.exp(1j * turn[spot])
         top = share * ((1 - share) * ring * pull.sum(axis=1) + share * (pull * w).sum(axis=1))
-        value = (np.exp(height + 1j * angle) * top).real
-        twice = np.where((spot == 0) | (2 * spot == points), 1.0, 2.0)
-        return min(max(float((weight[cell] * twice) @ value) / points / chance, 0.0), 1.0)
+        value = weight[cell] * np.exp(height + 1j * angle) * top
+        wave = np.bincount(spot, value.real, len(turn)) + 1j * np.bincount(
+            spot, value.imag, len(turn)
+        )
+        twice = np.where(np.arange(len(turn)) * 2 % points == 0, 1.0, 2.0)
+        back = np.exp(-1j * np.outer(tilt.ks, turn))
+        found = (back @ (twice * wave)).real / points / tilt.chances
+        return np.asarray(np.clip(found, 0.0, 1.0))
 
-    def _nodes(self, k: int) -> Ints:
+    def _nodes(self, ks: tuple[int, ...]) -> Ints:
         """Return Gauss nodes per level, none where the level cannot matter.
 
-        By Maclaurin's inequality e_k(w)/C(n, k) ≤ (mean w)^k, also where w exceeds one.
+        By Maclaurin's inequality e_k(w)/C(n, k) ≤ (mean w)^k, also where w exceeds one; its
+        logarithm is linear in k, so the ends of a group bound what lies between.
         """
-        alive = (self.mean_equal > 0) & (k * np.log(self.mean_under + SMALL) > LOG_NEGLIGIBLE)
+        ends = np.array([ks[0], ks[-1]])[:, None]
+        alive = (self.mean_equal > 0) & (ks[0] * np.log(self.mean_under + SMALL) > LOG_NEGLIGIBLE)
         reach = self.mean_under[:, None] + np.outer(self.mean_equal, REACH - 1)
-        log_size = k * np.log(reach + SMALL) + np.log(k)
-        return np.where(alive, fewest_nodes(log_size, np.full(len(alive), k - 1)), 0)
+        log_size = (ends[:, None] * np.log(reach + SMALL)).max(axis=0) + np.log(ks[-1])
+        return np.where(alive, fewest_nodes(log_size, np.full(len(alive), ks[-1] - 1)), 0)
 
     def _sure(self, share: float, turn: Floats) -> Floats:
         """Return log modulus of the candidates whose w is 0 or 1, shape (levels, points)."""
