@@ -88,13 +88,27 @@ def measured(urls: tuple[str, ...], **asked: object) -> "Analysis":
 @click.option("-o", "--output", help="Where it goes; by default report.html in the (first) run.")
 @click.option("--verifier", help="Use the verdicts of this verifier only.")
 @click.option("--against", help="Take this verifier's verdicts as the truth.")
+@click.option("--problems", "shown", multiple=True, help="Show this problem; may be repeated.")
+@click.option(
+    "--width",
+    type=click.Choice(["column", "page"]),
+    default="column",
+    show_default=True,
+    help="Of the figures, as proceedings have them.",
+)
 @click.option("--png", "kinds", flag_value="png", multiple=True, help="Also each figure as PNG.")
 @click.option("--svg", "kinds", flag_value="svg", multiple=True, help="Also each figure as SVG.")
 @click.option("--pdf", "kinds", flag_value="pdf", multiple=True, help="Also each figure as PDF.")
 @LEVEL
 @SEED
 def report(
-    run_urls: tuple[str, ...], *, output: str | None, kinds: tuple[str, ...], **asked: object
+    run_urls: tuple[str, ...],
+    *,
+    output: str | None,
+    shown: tuple[str, ...],
+    width: str,
+    kinds: tuple[str, ...],
+    **asked: object,
 ) -> None:
     """Write one HTML file that works offline: curves, cost, difficulty, exclusions, samples."""
     from vervet.reporting import write_figures, write_report
@@ -102,9 +116,9 @@ def report(
     runs = opened(run_urls)
     analysis = measured(run_urls, **asked)
     path = Path(output or default_path(run_urls[0]))
-    write_report(runs, analysis, path)
+    write_report(runs, analysis, path, problems=shown)
     click.echo(path)
-    for figure in write_figures(analysis, path, kinds) if kinds else ():
+    for figure in write_figures(analysis, path, kinds, width=width) if kinds else ():
         click.echo(figure)
 
 
