@@ -1,6 +1,7 @@
 """What tells a user that a verifier or a problem set cannot be trusted."""
 
 import asyncio
+import pickle
 from collections.abc import Mapping
 
 import pytest
@@ -28,6 +29,15 @@ BUILT_IN = [
 @pytest.mark.parametrize(("verifier", "problem"), BUILT_IN, ids=lambda v: getattr(v, "id", "")[:24])
 def test_every_answer_verifier_keeps_its_contract(verifier: MathAnswer, problem: Problem) -> None:
     check_verifier(verifier, [problem])
+
+
+@pytest.mark.parametrize(("verifier", "problem"), BUILT_IN, ids=lambda v: getattr(v, "id", "")[:24])
+def test_every_answer_verifier_can_go_to_another_process(
+    verifier: MathAnswer, problem: Problem
+) -> None:
+    there = pickle.loads(pickle.dumps(verifier))  # noqa: S301 - our own object
+    assert there.id == verifier.id
+    check_verifier(there, [problem])
 
 
 class Careless:

@@ -32,6 +32,10 @@ SAID = [
     (r"The roots are $\boxed{2}$ and $\boxed{3}$.", "2,3"), ("**Answer:** 42", "42"),
     (r"Hence \(\pi\) or \(\frac{\pi}{2}\).", r"\frac{\pi}{2}"), ("we get 7 at last", "7"),
     ("The final answer is 42 because of that.", "42"), ("It is obvious.", None), ("", None),
+    (r"\frac{1}{2}", r"\frac{1}{2}"), ("x = 5", "5"), ("(1, 2)", "(1, 2)"), ("Evelyn", "Evelyn"),
+    (r"\text{no solution}", r"\text{no solution}"),
+    ("Therefore\n\\[\n\\frac{3}{4}\n\\]", r"\frac{3}{4}"),
+    ("The answer is\n\\[\nx^2\n\\]", "x^2"), ("so\n$$x = \\pi$$", r"\pi"), ("So x = 5", "5"),
     (r"\boxed{unclosed", None), (r"First \boxed{1}, then \boxed{}", "1"),
 ]  # fmt: skip
 

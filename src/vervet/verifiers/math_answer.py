@@ -8,8 +8,10 @@ that is late or fails is an ERROR: it says nothing about the sample.
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from vervet.errors import ConfigError, MissingExtra, VerifierError
 from vervet.types import Outcome, Problem, Sample, Verdict
@@ -30,6 +32,11 @@ MINERVA = re.compile(
 INLINE = re.compile(r"\$([^$\n]+)\$|\\\((.+?)\\\)")
 SENTENCE_END = re.compile(r"\.\s|,? (?:because|since|as|so|which|where)\b")
 LONGEST_LINE = 2_000
+LONGEST_NAME = 60
+NAME = re.compile(r"\\text\s*\{[^{}]*\}|[A-Za-z]+(?: [A-Za-z]+)?\.?")
+"""A reply that is nothing but one or two words."""
+WORDS = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+"""Words, but not LaTeX commands."""
 WORD = re.compile("[A-Za-z]{4,}")
 REMEMBERED = 65_536
 
@@ -77,10 +84,17 @@ class MathAnswer:
         except PackageNotFoundError:
             raise MissingExtra("math-answer", "math") from None
         self.id = named("math-answer", VERSION, style=style, library=library)
+        self.settings = {
+            "style": style, "seconds": seconds, "megabytes": megabytes, "workers": workers,
+        }  # fmt: skip
         self.extract = EXTRACTORS[style]
         self.known: OrderedDict[tuple[str, str], bool] = OrderedDict()
         script = str(Path(math_worker.__file__).resolve())
         self.workers = Workers(script, "equivalence check", Limits(seconds, megabytes, workers))
+
+    def __reduce__(self) -> tuple[Callable[..., "MathAnswer"], tuple[type["MathAnswer"], Any]]:
+        """Go to another process as settings; worker processes stay here."""
+        return _remade, (type(self), self.settings)
 
     async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
         """Accept if the sample's answer equals the reference; equal answers are equal strings."""
@@ -136,6 +150,10 @@ class MathAnswer:
         return self.known[key]
 
 
+def _remade(kind: type[MathAnswer], settings: Mapping[str, Any]) -> MathAnswer:
+    return kind(**settings)
+
+
 def worth_asking(answer: str) -> bool:
     r"""Whether it may be mathematics that our grammar does not read, rather than a sentence.
 
@@ -159,11 +177,29 @@ def any_answer(text: str) -> str | None:
         return box
     if rest := after_marker(text):
         return statement(rest)
-    line = last_line(text)
+    return closing(text)
+
+
+def closing(text: str) -> str | None:
+    r"""Return what a reply without any mark ends with: a formula, a bare answer, a number.
+
+    >>> [closing(text) for text in ("so $x=2$ or $3$", r"\[ y = \frac{1}{2} \]", "East", "is 7.")]
+    ['3', '\\frac{1}{2}', 'East', '7']
+    """
+    line = last_line(text).removesuffix("\\]").removesuffix("$$").strip()
+    if not line:
+        line = last_line(text.rstrip().removesuffix("\\]").removesuffix("$$"))
     if not line or len(line) > LONGEST_LINE:
         return None
-    formulas = INLINE.findall(line)
-    return next(filter(None, formulas[-1])) if formulas else last_number(line)
+    if formulas := INLINE.findall(line):
+        dollars, parentheses = formulas[-1]
+        return str(dollars or parentheses)
+    bare = line.replace("$", "").replace("\\[", "").strip()
+    if not WORDS.search(bare) and not bare.isdigit():
+        return bare.rpartition("=")[2].strip() or None
+    if len(text) <= LONGEST_NAME and NAME.fullmatch(text.strip()):
+        return text.strip()
+    return last_number(line)
 
 
 def statement(rest: str) -> str | None:

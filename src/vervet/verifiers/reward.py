@@ -181,7 +181,7 @@ def numbers(value: Any, path: str) -> tuple[float, ...]:  # noqa: ANN401 - any J
 def reward(
     model: str = "",
     *,
-    base_url: str,
+    base_url: str = "",
     form: str | Form = "score",
     scores: str = "",
     reduce: str = "last",
@@ -192,7 +192,7 @@ def reward(
 
     Args:
         model: its name at the server.
-        base_url: the server; vLLM serves these paths with and without `/v1`.
+        base_url: the server; OPENAI_BASE_URL by default.
         form: `score`, `pooling`, `classify`, `tei`, or a `Form` for any JSON endpoint.
         scores: where the score is in the reply, instead of the form's own place.
         reduce: of a process model's scores: `last`, `min`, `product`, `mean`.
