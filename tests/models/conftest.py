@@ -32,8 +32,11 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def serve(answer: Answer) -> AsyncIterator[Endpoint]:
+async def serve(answer: Answer, metrics: str = "") -> AsyncIterator[Endpoint]:
     endpoint = Endpoint()
+
+    async def measures(_request: web.Request) -> web.Response:
+        return web.Response(text=metrics)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.read())
@@ -45,6 +48,7 @@ async def serve(answer: Answer) -> AsyncIterator[Endpoint]:
         return given
 
     app = web.Application()
+    app.router.add_get("/metrics", measures)
     app.router.add_post("/v1/{path:.*}", handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()

@@ -25,6 +25,26 @@ def plain(texts: list[str], **more: Any) -> Body:
     return {"choices": [{"text": t, "finish_reason": "stop"} for t in texts], **more}
 
 
+VLLM_ON_A_CPU = (
+    "# TYPE vllm:cache_config_info gauge\n"
+    'vllm:cache_config_info{_block_size_resolved="True",block_size="128",cache_dtype="auto",'
+    'kv_cache_memory_bytes="1073741824",user_specified_block_size="False"} 1.0\n'
+)
+VLLM_ON_CUDA = VLLM_ON_A_CPU.replace('"128"', '"16"').replace('"1073741824"', '"None"')
+
+
+@pytest.mark.parametrize(("metrics", "withheld"), [(VLLM_ON_A_CPU, True), (VLLM_ON_CUDA, False)])
+async def test_seeds_are_withheld_from_the_one_server_that_dies_of_them(
+    lab: ModuleType,
+    metrics: str,
+    withheld: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    async with lab.serve(lab.obliging, metrics) as endpoint:
+        samples = await lab.drawn(lab.model(endpoint), 40)
+    assert all(("seed" not in body) == withheld for body in endpoint.asked)
+    assert all((s.seed is None) == withheld for s in samples)
+
+
 async def test_one_request_brings_many_samples(lab: ModuleType) -> None:
     async with lab.serve(lab.obliging) as endpoint:
         samples = await lab.drawn(lab.model(endpoint), 100)

@@ -139,7 +139,7 @@ class OpenAI:
             rng = np.random.default_rng(abs(self.link.seed))
             url = self.link.url(self.generation.endpoint)
             self._transport, self._loop = Transport(self.link, url, rng), loop
-        return await self._transport.open()
+        return await self._transport.open(self.traits)
 
     async def _request(self, transport: Transport, problem: Problem, chunk: list[int]) -> Brought:
         """Ask once for all of `chunk`; what the server refuses is left out from then on."""

@@ -15,8 +15,9 @@ import numpy as np
 from vervet.errors import ModelError
 from vervet.models.concurrency import Connections
 from vervet.models.openai_errors import Kind, Trouble, judge, one_line
+from vervet.models.openai_servers import dies_of_seeds
 from vervet.models.openai_settings import Link, shown
-from vervet.models.openai_wire import Malformed
+from vervet.models.openai_wire import Malformed, Traits
 
 T = TypeVar("T")
 LOG = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Transport:
         self._rng = rng
         self._keeper = _keep_session(link)
         self._session: aiohttp.ClientSession | None = None
+        self._opening = asyncio.Lock()
         self._reached = False
 
     async def aclose(self) -> None:
@@ -121,10 +123,14 @@ class Transport:
             raise RuntimeError("the transport is not open")
         return self._session
 
-    async def open(self) -> "Transport":
-        """Make the pool of connections, once."""
-        if self._session is None:
-            self._session = await anext(self._keeper)
+    async def open(self, traits: Traits) -> "Transport":
+        """Make the pool of connections and ask the server who it is, once."""
+        async with self._opening:
+            if self._session is None:
+                self._session = await anext(self._keeper)
+                if traits.seed and await dies_of_seeds(self._session, self.url):
+                    traits.seed = None
+                    LOG.warning("%s is vLLM on a CPU: seeds withheld, they end it", shown(self.url))
         return self
 
     def _too_slow(self, error: TimeoutError) -> str:
