@@ -13,7 +13,32 @@ from vervet.models.marmoset.tokens import Tokenizer
 from vervet.problems.embedded import embedded
 
 TOKENIZER = Tokenizer(find("marmoset"))
-TRANSFORMERS = {}
+TRANSFORMERS: dict[str, list[int]] = {
+    "Tom has 3 boxes of 47 apples.\n": [459, 318, 311, 267, 371, 337, 311, 268, 271, 396, 262, 13],
+    "12*3=36\nA: 36": [265, 266, 259, 267, 275, 267, 270, 13, 325, 311, 267, 270],
+    " two  spaces": [322, 308, 300, 311, 333, 301, 287, 289, 313],
+    "Tommy walks togetherness": [459, 298, 310, 311, 308, 424, 401, 432, 299, 313, 304],
+    "Ünïcode 日本": [
+        198,
+        159,
+        299,
+        198,
+        178,
+        289,
+        300,
+        290,
+        291,
+        311,
+        233,
+        154,
+        168,
+        233,
+        159,
+        175,
+    ],
+    "apples": [287, 395],
+    "How many?\tNone": [327, 321, 276, 12, 81, 300, 467],
+}
 """Encoded by transformers 5.23, AutoTokenizer.from_pretrained(folder), special tokens left out."""
 
 
