@@ -49,7 +49,7 @@ EQUAL = [
     ("(-\\infty,-2)\\cup(3,\\infty)", "x<-2 \\text{ or } x>3"), ("1000", "1 000"),
     ("5000", "5\\,000"),
     ("(-\\infty,\\infty)", "\\mathbb{R}"), ("60", "\\angle ABC = 60^\\circ"),
-    ("48", "48 \\text{ cm}^{2}"),
+    ("48", "48 \\text{ cm}^{2}"), ("5 inches", "5\\text{ in}"), ("\\$5", "5 dollars"),
     ("1.5 \\times 10^{3}", "1500"), ("5", "\\boxed{\\boxed{5}}"), ("12", "12~\\mathrm{cm}^3"),
     ("\\pm 8", "8 \\text{ and } -8"), ("(2,3)", "x=2\\text{ and }y=3"),
     ("\\text{(A)}", "\\text{(A) } 12"),
@@ -132,6 +132,11 @@ VALUES = [
 @pytest.mark.parametrize("ways", VALUES, ids=lambda ways: ways[0])
 def test_all_ways_to_write_a_value_are_one_class(ways: tuple[str, ...]) -> None:
     assert len({math_class(way) for way in ways}) == 1
+
+
+def test_digits_may_lose_the_base_that_was_asked_for_but_not_gain_one() -> None:
+    assert same("40_9", "40") is True
+    assert same("40", "40_9") is False
 
 
 @given(st.text(alphabet="0123456789+-*/^(){}[],.=<>|!%_\\xyie \nπ√×−abc&", max_size=60))

@@ -8,10 +8,19 @@ base without repeating the base, a tuple without its parentheses.
 import re
 from functools import lru_cache
 
-from vervet.verifiers.canonical import PLAIN, canonical, is_assignment, listed, math_class, tree_of
+from vervet.verifiers.canonical import (
+    PLAIN,
+    canonical,
+    is_assignment,
+    listed,
+    math_class,
+    symbols,
+    tree_of,
+)
 from vervet.verifiers.choice import leading_letter
 from vervet.verifiers.latex import plain_text
-from vervet.verifiers.tree import Apply, Based, Many, Node, Number, Relation, Unread, Words
+from vervet.verifiers.tree import Apply, Based, Many, Node, Number, Relation, Symbol, Unread, Words
+from vervet.verifiers.units import contradict
 
 CHOICE = re.compile(r"\\(?:text|textbf|mathrm)\s*\{\s*\(?([A-J])\)?\s*\}|\(([A-J])\)")
 """A reference that is one of several choices."""
@@ -24,6 +33,8 @@ def same(reference: str, answer: str) -> bool | None:
     >>> same("y = 2x + 3", "2x+3"), same("1 - 1/e", "1 + 1/e"), same(r"\oint", r"\int")
     (True, False, None)
     """
+    if contradict(reference, answer) or _names_another(tree_of(reference), tree_of(answer)):
+        return False
     if _chooses(reference, answer) or math_class(reference) == math_class(answer):
         return True
     if PLAIN.fullmatch(reference) and PLAIN.fullmatch(answer):
@@ -31,6 +42,14 @@ def same(reference: str, answer: str) -> bool | None:
     if plain_text(reference) == plain_text(answer):
         return True
     return _by_meaning(tree_of(reference), tree_of(answer))
+
+
+def _names_another(reference: Node | None, answer: Node | None) -> bool:
+    """Whether each gives a value to a variable, and not to the same one: `x = 5` and `y = 5`."""
+    match reference, answer:
+        case Relation(("=",), (Symbol(mine), value)), Relation(("=",), (Symbol(yours), other)):
+            return mine != yours and not symbols(value) | symbols(other)
+    return False
 
 
 def _by_meaning(reference: Node | None, answer: Node | None) -> bool | None:
@@ -56,6 +75,8 @@ def _meets(reference: Node, answer: Node) -> bool:
     """Whether one is a reading of the other, or both give a name the same value."""
     if isinstance(reference, Words) or isinstance(answer, Words):
         return False
+    if isinstance(reference, Based) and isinstance(answer, Number):
+        return reference.digits.lstrip("0") == str(answer.value)
     mine, yours = readings(reference), readings(answer)
     if canonical(reference) in yours or canonical(answer) in mine:
         return True
@@ -72,8 +93,6 @@ def readings(node: Node) -> set[str]:
             return {canonical(node.sides[1])} | readings(node.sides[1])
         case Relation(signs, sides) if signs[0] == "\\in":
             return readings(sides[1])
-        case Based(digits, _):
-            return {digits.lstrip("0") or "0"}
         case Many("list", items):
             values = [canonical(item) for item in items]
             return {f"({', '.join(values)})", f"{{{', '.join(sorted(set(values)))}}}"}

@@ -43,7 +43,7 @@ REMEMBERED = 65_536
 TRAITS = Traits(
     cost="0.1 ms for each distinct answer; a few ms where Math-Verify is asked",
     deterministic=True,
-    fooled_by="a right answer behind wrong reasoning; units are not checked, and a value is "
+    fooled_by="a right answer behind wrong reasoning; a unit may be left out, and a value is "
     "accepted in any form, simplified or not",
 )
 
@@ -128,7 +128,10 @@ class MathAnswer:
             return verdict(self.id, sample, trial, Outcome.ERROR, answer, str(cause))
         if equal:
             return verdict(self.id, sample, trial, Outcome.ACCEPT, math_class(reference))
-        return verdict(self.id, sample, trial, Outcome.REJECT, math_class(candidate))
+        answer = math_class(candidate)
+        if answer == math_class(reference):  # in another unit, or of another variable
+            answer = " ".join(candidate.split())
+        return verdict(self.id, sample, trial, Outcome.REJECT, answer)
 
     async def equal(self, reference: str, candidate: str) -> bool:
         """Return whether two answers are equal.
