@@ -9,7 +9,8 @@ MEASURES = {
     "agreement": "both say the same",
     "completeness": "right samples that are accepted",
     "soundness": "wrong samples that are rejected",
-    "false_positive_rate": "accepted samples that are wrong",
+    "false_positive_rate": "wrong samples that are accepted",
+    "precision": "accepted samples that are right",
 }
 CELLS = (
     ("both_accept", "accepts", "accepts"),
@@ -95,6 +96,7 @@ def measures(row: Row) -> list[tuple[str, str, str]]:
     found = [
         (key.replace("_", " "), meaning, estimate(_measure(row, key)))
         for key, meaning in MEASURES.items()
+        if key in row
     ]
     return [*found, *_limit(row), *_attempts(row)]
 
