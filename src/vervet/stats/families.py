@@ -60,7 +60,7 @@ class Posterior:
         for size, many in zip(sizes, count, strict=True):
             still = self.family.weights @ np.exp(max(k, float(size)) * LOG_MISS)
             chance += many * (1 - still / (self.family.weights @ np.exp(float(size) * LOG_MISS)))
-        return np.asarray(chance / max(count.sum(), 1))
+        return np.asarray(np.clip(chance / max(count.sum(), 1), 0.0, 1.0))
 
     def density(self) -> Floats:
         """Return the predictive distribution of difficulty on the grid."""
