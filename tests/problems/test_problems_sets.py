@@ -191,6 +191,13 @@ def test_a_folder_without_the_files_says_what_is_looked_for(tmp_path: Path) -> N
         gsm8k(path=tmp_path)
 
 
+def test_two_files_of_one_name_are_not_mixed(tmp_path: Path) -> None:
+    write(tmp_path / "gsm8k" / "test.jsonl", sums(2))
+    write(tmp_path / "other" / "test.jsonl", sums(3))
+    with pytest.raises(ConfigError, match=r"holds 2 files called test\.jsonl"):
+        gsm8k(path=tmp_path)
+
+
 def test_without_the_hub_library_the_message_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -182,12 +182,18 @@ def local_files(name: str, path: Path, patterns: tuple[str, ...]) -> list[Path]:
     """Return the files of a split: `path` itself, or what it holds under the upstream's names.
 
     Raises:
-        ConfigError: there is nothing of that kind.
+        ConfigError: there is nothing of that kind, or more than one file where one is meant.
     """
     if path.is_file():
         return [path]
     for pattern in patterns:
-        if found := sorted(path.rglob(pattern), key=_natural):
+        found = sorted(path.rglob(pattern), key=_natural)
+        if len(found) > 1 and "*" not in pattern:
+            raise ConfigError(
+                f"{name}: {path} holds {len(found)} files called {pattern}, such as {found[0]} and "
+                f"{found[1]}; name the one."
+            )
+        if found:
             return found
     raise ConfigError(f"{name}: {path} holds no {' or '.join(patterns)}.")
 
