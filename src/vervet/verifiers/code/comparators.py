@@ -28,6 +28,21 @@ def exact(given: Any, output: Any, expected: Any) -> bool:  # noqa: ANN401 - pla
     return bool(output == expected)
 
 
+def listed(given: Any, output: Any, expected: Any) -> bool:  # noqa: ANN401 - plain values
+    """LiveCodeBench's function tests: equal when tuples are read as lists.
+
+    >>> listed(None, (1, (2,)), [1, [2]])
+    True
+    """
+    del given
+    return bool(as_lists(output) == as_lists(expected))
+
+
+def as_lists(value: Any) -> Any:  # noqa: ANN401 - plain values
+    """Turn tuples into lists, at every depth."""
+    return [as_lists(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def within(tolerance: float) -> ValueJudge:
     """Equal, or every number of equal structures within `tolerance`, absolute or relative.
 
@@ -91,7 +106,7 @@ class EvalPlus:
 
     def _judge(self, given: Any, output: Any, expected: Any) -> bool:  # noqa: ANN401 - plain values
         if self.root:
-            return bool(abs(polynomial(*given, output)) <= self.atol)
+            return bool(abs(polynomial(given[0], output)) <= self.atol)
         equal = bool(output == expected)
         if self.oracle is not None:
             equal = self.oracle(given, output, expected, equal)
@@ -142,7 +157,9 @@ def _sets(given: Any, output: Any, expected: Any, equal: bool) -> bool:  # noqa:
 
 def _not_none(given: Any, output: Any, expected: Any, equal: bool) -> bool:  # noqa: ANN401, FBT001 - an oracle's form
     del given, equal
-    return bool(output == expected if isinstance(output, bool) else expected == (output is not None))
+    return bool(
+        output == expected if isinstance(output, bool) else expected == (output is not None)
+    )
 
 
 Oracle = Callable[[Any, Any, Any, bool], bool]
@@ -156,12 +173,12 @@ SETS = (
 ORACLES: Mapping[tuple[str, str], Oracle] = {
     **{("mbpp", name): _sets for name in SETS},
     **{("mbpp", name): _not_none for name in NOT_NONE},
-    ("mbpp", "are_equivalent"): lambda given, output, expected, equal: True,
-    ("mbpp", "sum_div"): lambda given, output, expected, equal: equal or output == 0,
-    ("mbpp", "surface_Area"): lambda given, output, expected, equal: (
-        equal or abs(output - pyramid_surface(*given)) <= 0
+    ("mbpp", "are_equivalent"): lambda *_: True,
+    ("mbpp", "sum_div"): lambda _given, output, _expected, equal: equal or output == 0,
+    ("mbpp", "surface_Area"): lambda given, output, _expected, equal: (
+        equal or output == pyramid_surface(*given)
     ),
-    ("mbpp", "digit_distance_nums"): lambda given, output, expected, equal: (
+    ("mbpp", "digit_distance_nums"): lambda given, output, _expected, equal: (
         equal or output == digit_distance(*given)
     ),
 }
@@ -175,8 +192,10 @@ def tokens(*, absolute: float = 1e-5, relative: float = 1e-6) -> TextJudge:
     expected one has, also by `relative`. NaN equals NaN and an infinity itself.
 
     >>> same = tokens()
-    >>> same("YES 0.333333", "yes 0.3333333333"), same("1000000001", "1000000000"), same("nan", "NaN")
-    (True, False, True)
+    >>> same("YES 0.333333", "yes 0.3333333333"), same("1000000001", "1000000000")
+    (True, False)
+    >>> same("nan -inf", "NaN -Infinity")
+    True
     """
 
     def judge(output: str, expected: str) -> bool:

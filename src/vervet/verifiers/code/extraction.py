@@ -7,9 +7,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-FENCE = re.compile(r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<tag>[A-Za-z][\w+#.-]*)?[^\S\n]*(?P<rest>[^\n]*)")
+FENCE = re.compile(
+    r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<tag>[A-Za-z][\w+#.-]*)?[^\S\n]*(?P<rest>[^\n]*)"
+)
 TAGS = {
-    "python": ("python", "py", "python3", "python2", "py3", "pypy", "pypy3", "ipython", "pycon", "sage"),
+    "python": (
+        "python",
+        "py",
+        "python3",
+        "python2",
+        "py3",
+        "pypy",
+        "pypy3",
+        "ipython",
+        "pycon",
+        "sage",
+    ),
     "cpp": ("cpp", "c++", "cc", "cxx", "c++17", "c++14", "c++20", "c++11", "c"),
     "java": ("java",),
     "javascript": ("javascript", "js", "node", "nodejs", "typescript", "ts"),
@@ -21,7 +34,9 @@ EVERY_TAG = frozenset(tag for tags in TAGS.values() for tag in tags) | set(NEUTR
     "bash", "sh", "shell", "console", "json", "html", "css", "sql", "markdown", "md", "output",
     "input", "diff", "yaml", "xml", "latex", "tex", "r", "ruby", "php", "swift", "kotlin", "scala",
 }  # fmt: skip
-READS = re.compile(r"\binput\s*\(|\bsys\.stdin\b|\bstdin\b|\bopen\s*\(\s*0|\bread_to_string\b|\bcin\b|\bScanner\b")
+READS = re.compile(
+    r"\binput\s*\(|\bsys\.stdin\b|\bstdin\b|\bopen\s*\(\s*0|\bread_to_string\b|\bcin\b|\bScanner\b"
+)
 PARSED = 300_000
 """Characters parsed for one reply at most."""
 BLOCKS, CLOSINGS = 50, 20
@@ -80,7 +95,9 @@ def extract_code(
     reply = without_thoughts(reply)
     found = [b for b in blocks(reply, language, parse) if b.code.strip()]
     if not found:
-        return unfenced(reply, entry_point, prompt, parse) if language == "python" else reply or None
+        return (
+            unfenced(reply, entry_point, prompt, parse) if language == "python" else reply or None
+        )
     if language != "python":
         return last_tagged(found, language)
     if entry_point:
@@ -129,13 +146,13 @@ def blocks(reply: str, language: str, parse: Parser) -> list[Block]:
     return found
 
 
-def block_at(
-    reply: str, opening: re.Match[str], language: str, parse: Parser
-) -> tuple[Block, int]:
+def block_at(reply: str, opening: re.Match[str], language: str, parse: Parser) -> tuple[Block, int]:
     """Return the block that begins at an opening fence, and where the reply goes on."""
     tag = (opening["tag"] or "").lower()
     start = opening.end() + 1
-    if tag not in EVERY_TAG or (opening["rest"].strip() and not opening["rest"].startswith(("{", "title="))):
+    if tag not in EVERY_TAG or (
+        opening["rest"].strip() and not opening["rest"].startswith(("{", "title="))
+    ):
         # The program begins on the line of the fence, as few-shot prompts teach some models.
         start = opening.start("tag") if tag and tag not in EVERY_TAG else opening.start("rest")
         tag = tag if tag in EVERY_TAG else ""
@@ -206,7 +223,7 @@ def defined(tree: ast.Module) -> set[str]:
 def only_defines(tree: ast.Module) -> bool:
     """Whether a module does nothing but import, define and assign."""
     kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
-    return all(isinstance(node, kinds) or isinstance(node, ast.Expr) for node in tree.body)
+    return all(isinstance(node, (*kinds, ast.Expr)) for node in tree.body)
 
 
 def preamble(prompt: str, entry_point: str, parse: Parser) -> str:
@@ -215,7 +232,9 @@ def preamble(prompt: str, entry_point: str, parse: Parser) -> str:
     >>> preamble("import math\n\ndef f(x):\n    '''Do it.'''\n", "f", Parser())
     'import math\n\n'
     """
-    match = re.search(rf"^(?:@|(?:async\s+)?def\s+{re.escape(entry_point)}\b)", prompt, re.MULTILINE)
+    match = re.search(
+        rf"^(?:@|(?:async\s+)?def\s+{re.escape(entry_point)}\b)", prompt, re.MULTILINE
+    )
     before = prompt[: match.start()] if match else ""
     return before if parse(before) is not None else ""
 
@@ -236,7 +255,9 @@ def last_tagged(found: list[Block], language: str) -> str:
     """Return the last block of a language, else the last without one, else the last."""
     for tags in (TAGS.get(language, (language,)), NEUTRAL):
         if fitting := [block for block in found if block.tag in tags]:
-            return max(fitting, key=lambda block: (bool(READS.search(block.code)), fitting.index(block))).code
+            return max(
+                fitting, key=lambda block: (bool(READS.search(block.code)), fitting.index(block))
+            ).code
     return found[-1].code
 
 
@@ -258,7 +279,10 @@ def after_prose(reply: str, name: str, parse: Parser) -> str | None:
     rows = reply.splitlines(keepends=True)
     starts = [at for at, row in enumerate(rows) if STATEMENT.match(row)]
     for start in starts[:5]:
-        ends = [len(rows), *(i for i in range(len(rows) - 1, start, -1) if not rows[i][:1].isspace())]
+        ends = [
+            len(rows),
+            *(i for i in range(len(rows) - 1, start, -1) if not rows[i][:1].isspace()),
+        ]
         for end in ends[:40]:
             code = "".join(rows[start:end])
             tree = parse(code)

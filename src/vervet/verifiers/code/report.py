@@ -48,7 +48,7 @@ class Report:
         """Share of the tests passed; those not run count as not passed."""
         return self.statuses.count("pass") / self.total if self.total else 0.0
 
-    def note(self, status: Status, why: str = "", **shown: Any) -> None:
+    def note(self, status: Status, why: str = "", **shown: Any) -> None:  # noqa: ANN401 - plain values
         """Record the next test; the first failure keeps its input and values."""
         if status != "pass" and self.failure is None:
             texts = {name: brief(value) for name, value in shown.items()}
@@ -98,7 +98,7 @@ def runs(statuses: Sequence[Status]) -> list[list[Any]]:
     return found
 
 
-def evidence(report: Report, **circumstances: Any) -> str:
+def evidence(report: Report, **circumstances: Any) -> str:  # noqa: ANN401 - JSON
     """Return the JSON of a report, with the limits and the load it was made under."""
     content: dict[str, Any] = {"tests": report.total, "results": runs(report.statuses)}
     if report.failure is not None:

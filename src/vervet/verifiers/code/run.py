@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +14,12 @@ from vervet.verifiers.sandbox.slots import HEADER, Turn, pack
 from vervet.verifiers.sandbox.wire import Malformed, decode
 
 TESTER = Profile("tester", ours=True)
-PYTEST = Profile("tester", packages=("pytest", "pluggy", "iniconfig", "packaging", "pygments"), preload=("pytest",), ours=True)
+PYTEST = Profile(
+    "tester",
+    packages=("pytest", "pluggy", "iniconfig", "packaging", "pygments"),
+    preload=("pytest",),
+    ours=True,
+)
 NUMPY = Profile("numpy", preload=("numpy",), packages=("numpy",))
 PYTHON = Profile()
 
@@ -112,16 +116,28 @@ class CallReader(LineReader):
         expected = self.expected[at]
         if self.calls.not_none and not isinstance(expected, bool):
             expected = expected is not None
-        if self.judge(given, output, expected):
+        if self.right(given, output, expected):
             self.report.note("pass")
         else:
             shown = getattr(expected, "source", expected)
             self.report.note("fail", "wrong value", given=given, output=output, expected=shown)
 
+    def right(self, given: Any, output: Any, expected: Any) -> bool:  # noqa: ANN401 - plain values
+        """Ask the judge; values it cannot even compare are different."""
+        try:
+            return self.judge(given, output, expected)
+        except Exception:  # noqa: BLE001 - a comparison that raises fails the test, as an assertion does
+            return False
+
 
 def readable(line: bytes) -> str:
     """Return the text of an error line; it is the candidate's word and only shown."""
-    return line[:2_000].decode("ascii", "replace").encode("latin-1", "replace").decode("unicode_escape", "replace")[:300]
+    return (
+        line[:2_000]
+        .decode("ascii", "replace")
+        .encode("latin-1", "replace")
+        .decode("unicode_escape", "replace")[:300]
+    )
 
 
 def finish(report: Report, ending: Ending) -> Report:
@@ -135,7 +151,10 @@ def finish(report: Report, ending: Ending) -> Report:
 def fate(ending: Ending) -> tuple[Status, str]:
     """Say what ended a process too early."""
     if ending.stopped == "time":
-        return "time", f"{ending.cpu_seconds:.2f} s of processor time, {ending.wall_seconds:.2f} s in all"
+        return (
+            "time",
+            f"{ending.cpu_seconds:.2f} s of processor time, {ending.wall_seconds:.2f} s in all",
+        )
     if ending.stopped == "output":
         return "output", "more output than allowed"
     if ending.status == -9:  # noqa: PLR2004 - SIGKILL, which only the kernel's memory killer sends besides us
@@ -148,7 +167,12 @@ def fate(ending: Ending) -> tuple[Status, str]:
 async def run_calls(sandbox: Sandbox, calls: Calls, code: str, how: How) -> Report:
     """Call the candidate on every input and judge what comes back."""
     reader = CallReader(calls, how)
-    job = {"mode": "call", "code": code, "entry_point": calls.entry_point, "inputs": list(calls.inputs)}
+    job = {
+        "mode": "call",
+        "code": code,
+        "entry_point": calls.entry_point,
+        "inputs": list(calls.inputs),
+    }
     ending = await sandbox.run(prepared(job, how), how.limits, reader, profile=profile_of(code))
     return finish(reader.report, ending)
 
@@ -192,14 +216,18 @@ async def solved(sandbox: Sandbox, calls: Calls, limits: Limits) -> Calls:
         "mode": "call", "code": calls.solution, "entry_point": calls.entry_point,
         "inputs": list(calls.inputs), "timed": True,
     }  # fmt: skip
-    how = How(replace(limits, cpu_seconds=60, total_seconds=120))
-    ending = await sandbox.run(prepared(job, how), how.limits, reader, profile=profile_of(calls.solution))
+    how = How(replace(limits, cpu_seconds=60, total_seconds=120, output_bytes=1 << 30))
+    ending = await sandbox.run(
+        prepared(job, how), how.limits, reader, profile=profile_of(calls.solution)
+    )
     if len(reader.values) != len(calls.inputs):
         why = reader.error or fate(ending)[1]
         raise VerifierError(f"the solution of the problem fails on its own tests: {why}")
+    size = sum(map(len, reader.values))
+    calls = replace(calls, seconds=tuple(reader.seconds), output_bytes=size)
     if calls.expected is not None:
-        return replace(calls, seconds=tuple(reader.seconds))
-    expected: Sequence[Any] = [decode(value) for value in reader.values]
+        return calls
+    expected: list[Any] = [decode(value) for value in reader.values]
     lines: list[bytes | None] = [
         None if b"NaN" in value or b'"?"' in value else b"v" + value for value in reader.values
     ]
@@ -209,7 +237,6 @@ async def solved(sandbox: Sandbox, calls: Calls, limits: Limits) -> Calls:
         calls,
         expected=tuple(expected),
         lines=tuple(lines) if calls.shortcut else (),
-        seconds=tuple(reader.seconds),
     )
 
 
@@ -311,7 +338,9 @@ async def run_source(sandbox: Sandbox, test: Source, code: str, how: How) -> Rep
     patience = Limits(cpu_seconds=60, wall_seconds=300, total_seconds=120)
 
     async def candidate() -> Ending:
-        ending = await sandbox.run(prepared(job, how), how.limits, serving, profile=profile_of(code))
+        ending = await sandbox.run(
+            prepared(job, how), how.limits, serving, profile=profile_of(code)
+        )
         serving.end(fate(ending)[1])
         return ending
 
@@ -356,7 +385,7 @@ async def run_programs(sandbox: Sandbox, programs: Programs, code: str, how: How
     profile = profile_of(code)
     for given, expected in programs.cases:
         reader = OutputReader()
-        job = {"mode": "program", "code": code, "stdin": given.encode(), "recursion": 10_000}
+        job = {"mode": "program", "code": code, "stdin": given.encode()}
         ending = await sandbox.run(prepared(job, how), how.limits, reader, profile=profile)
         report.add(ending)
         await judge_output(sandbox, programs, (given, reader.text, expected), ending, report)
@@ -370,7 +399,7 @@ async def judge_output(
 ) -> None:
     """Judge what one run printed; a run that did not end well passes nothing."""
     given, output, expected = case
-    shown = {"given": given, "output": output, "expected": expected}
+    shown: dict[str, Any] = {"given": given, "output": output, "expected": expected}
     if ending.stopped or ending.status < 0:
         report.note(*fate(ending), **shown)
     elif ending.status:

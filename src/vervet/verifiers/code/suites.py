@@ -1,11 +1,11 @@
 """Tests as a problem's reference gives them, in the few shapes a sandbox can run.
 
-    {"test", "entry_point"}              assertions or check(candidate)       -> Calls or Source
-    {"entry_point", "inputs", ...}       inputs with expected values, or with
-                                         a solution that makes them           -> Calls
-    {"cases": [{"input", "output"}]}     programs: stdin and stdout           -> Programs
-    {"stdin", "stdout"}                  the same, as one pair or two lists   -> Programs
-    {"pytest"}                           a pytest file                        -> Source
+{"test", "entry_point"}              assertions or check(candidate)       -> Calls or Source
+{"entry_point", "inputs", ...}       inputs with expected values, or with
+                                     a solution that makes them           -> Calls
+{"cases": [{"input", "output"}]}     programs: stdin and stdout           -> Programs
+{"stdin", "stdout"}                  the same, as one pair or two lists   -> Programs
+{"pytest"}                           a pytest file                        -> Source
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,14 @@ from typing import Any, Literal
 from vervet.errors import VerifierError
 from vervet.types import Problem
 from vervet.verifiers.code import assertions, mbpp_types
-from vervet.verifiers.code.comparators import TEXT_JUDGES, EvalPlus, ValueJudge, exact, within
+from vervet.verifiers.code.comparators import (
+    TEXT_JUDGES,
+    EvalPlus,
+    ValueJudge,
+    exact,
+    listed,
+    within,
+)
 from vervet.verifiers.code.extraction import Parser, preamble
 from vervet.verifiers.sandbox.wire import encode
 
@@ -41,6 +48,8 @@ class Calls:
     """The lines that right results are, where byte equality is enough."""
     seconds: tuple[float, ...] = ()
     """What each call of the solution took."""
+    output_bytes: int = 0
+    """What the solution's results took on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ def assertion_suite(problem: Problem, reference: Mapping[str, Any]) -> Suite:
     prompt = str(reference.get("prompt", problem.prompt))
     setup = str(reference.get("setup", "")) + "\n" + preamble(prompt, entry_point, Parser())
     solution = str(reference.get("solution", ""))
-    found = assertions.read(test, entry_point) if not reference.get("setup") else None
+    found = assertions.read(test, entry_point)
     if found is None:
         return Source(test, entry_point, "check", setup=setup, solution=solution)
     inputs = tuple(given(a.arguments, dict(a.names)) for a in found)
@@ -164,6 +173,8 @@ def calls(reference: Mapping[str, Any], name: SuiteName) -> Calls:
 
 def judge_factory(benchmark: str, entry_point: str, atol: float) -> Callable[[], ValueJudge]:
     """Return what makes the judge of one sample."""
+    if benchmark == "live-code-bench":
+        return lambda: listed
     if benchmark:
         return lambda: EvalPlus(benchmark, entry_point, atol)
     judge = within(atol) if atol else exact

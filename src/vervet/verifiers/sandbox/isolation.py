@@ -15,7 +15,7 @@ import sys
 import sysconfig
 import tempfile
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from vervet.errors import ConfigError
 from vervet.verifiers.sandbox import view
@@ -23,6 +23,7 @@ from vervet.verifiers.sandbox.limits import MEBIBYTE
 from vervet.verifiers.sandbox.slots import MAIN, Start
 
 Isolation = Literal["namespaces", "bubblewrap", "container", "remote", "process"]
+RUNGS: tuple[str, ...] = get_args(Isolation)
 LOCAL: tuple[Isolation, ...] = ("namespaces", "bubblewrap", "process")
 SCRATCH = 64 * MEBIBYTE
 THREADS = 64
@@ -51,12 +52,10 @@ def known(isolation: str) -> Isolation:
     Raises:
         ConfigError: it is not.
     """
-    for rung in get_args(Isolation):
-        if rung == isolation:
-            return rung
+    if isolation in RUNGS:
+        return cast("Isolation", isolation)
     raise ConfigError(
-        f"isolation {isolation!r} is none of {', '.join(get_args(Isolation))}. "
-        "namespaces is the default."
+        f"isolation {isolation!r} is none of {', '.join(RUNGS)}. namespaces is the default."
     )
 
 
@@ -112,7 +111,7 @@ def _settings(isolation: Isolation, profile: Profile, folder: str) -> dict[str, 
         "binds": binds,
         "scratch": SCRATCH * (8 if profile.execute else 1),
         "folder": folder,
-        "path": [*view.library(), *([view.PACKAGES] if profile.packages else [])],
+        "path": [*view.library(), *_site(profile.packages)],
         "outside": [*view.library(), *_site(profile.packages)],
         "preload": list(profile.preload),
         "ours": profile.ours,

@@ -73,7 +73,7 @@ class Slot:
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - the interpreter and our own file
                 [*start.command, marshal.dumps(start.settings, 2).hex()],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=start.environment,
@@ -88,7 +88,7 @@ class Slot:
         if word != "ready":
             self.close()
             raise SandboxError(word.removeprefix("failed ") or "the warm interpreter did not start")
-        self.control.setblocking(False)
+        self.control.setblocking(False)  # noqa: FBT003 - the standard library's
         self.host_pid = last_descendant(self.process.pid)
         self.loop: asyncio.AbstractEventLoop | None = None
         self.turn: Turn | None = None
@@ -102,7 +102,7 @@ class Slot:
         loop = asyncio.get_running_loop()
         if self.loop is not loop:
             self.loop = loop
-            loop.add_reader(self.control, self.on_control)
+            loop.add_reader(self.control.fileno(), self.on_control)
         self.turn = Turn(self, limits, reader, loop)
         try:
             self.turn.start(job)
@@ -137,7 +137,7 @@ class Slot:
         """Hang up; the kernel ends everything inside with the interpreter."""
         if getattr(self, "loop", None) is not None and self.loop is not None:
             if not self.loop.is_closed():
-                self.loop.remove_reader(self.control)
+                self.loop.remove_reader(self.control.fileno())
             self.loop = None
         self.control.close()
         try:
@@ -164,7 +164,7 @@ class Turn:
         self.slot, self.limits, self.reader, self.loop = slot, limits, reader, loop
         self.ended: asyncio.Future[Ending] = loop.create_future()
         self.ours, self.theirs = socket.socketpair()
-        self.ours.setblocking(False)
+        self.ours.setblocking(False)  # noqa: FBT003 - the standard library's
         self.stopped: Cause | None = None
         self.received = 0
         self.seen = 0
@@ -178,7 +178,7 @@ class Turn:
         """Hand the socket to the slot, then the job to the socket."""
         with self.theirs:
             socket.send_fds(self.slot.control, [b"j"], [self.theirs.fileno()])
-        self.loop.add_reader(self.ours, self.on_data)
+        self.loop.add_reader(self.ours.fileno(), self.on_data)
         self.reading = True
         self.reader.begin(self)
         self.send(job)
@@ -201,9 +201,9 @@ class Turn:
         if bool(self.unsent) != self.writing:
             self.writing = not self.writing
             if self.writing:
-                self.loop.add_writer(self.ours, self.on_room)
+                self.loop.add_writer(self.ours.fileno(), self.on_room)
             else:
-                self.loop.remove_writer(self.ours)
+                self.loop.remove_writer(self.ours.fileno())
 
     def on_data(self) -> bool:
         """Read what is there; return whether there may be more."""
@@ -279,14 +279,14 @@ class Turn:
         """Listen no more."""
         if self.reading:
             self.reading = False
-            self.loop.remove_reader(self.ours)
+            self.loop.remove_reader(self.ours.fileno())
 
     def finish(self) -> None:
         """Give everything back; a slot that could not be cleaned is not used again."""
         self.timer.cancel()
         self.stop_reading()
         if self.writing:
-            self.loop.remove_writer(self.ours)
+            self.loop.remove_writer(self.ours.fileno())
         self.ours.close()
         if self.dirty:
             self.slot.close()
@@ -314,7 +314,9 @@ def usage_of_child(pid: int) -> tuple[float, float]:
     """
     for child in children_of(pid)[-1:]:
         with suppress(OSError):
-            cpu = time.clock_gettime((~child << 3) | 2)  # the process's CPU clock, as clock_getcpuclockid
+            cpu = time.clock_gettime(
+                (~child << 3) | 2
+            )  # the process's CPU clock, as clock_getcpuclockid
             queued = max(
                 int((task / "schedstat").read_text().split()[1])
                 for task in Path(f"/proc/{child}/task").iterdir()

@@ -10,15 +10,19 @@ from pathlib import Path
 
 SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo")
 LINKER = ("/etc/ld.so.cache",)
-PROGRAMS = ("/usr", "/bin", "/sbin", "/etc/alternatives", "/etc/java-17-openjdk", "/etc/ssl/openssl.cnf")
-PACKAGES = "/packages"
-"""Where the packages a candidate may import appear."""
-
+PROGRAMS = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/etc/alternatives",
+    "/etc/java-17-openjdk",
+    "/etc/ssl/openssl.cnf",
+)
 STANDARD = (
     "bisect", "collections", "copy", "functools", "heapq", "itertools", "math", "operator",
     "random", "re", "string", "threading", "typing",
 )  # fmt: skip
-"""Imported before the first candidate: what most programs ask for. Each costs every fork a little."""
+"""Imported before the first candidate: what most programs use; each costs every fork a little."""
 
 
 def library() -> list[str]:
@@ -35,7 +39,9 @@ def existing(paths: tuple[str, ...] | list[str]) -> list[str]:
         path
         for path in there
         if not any(
-            path != other and path.startswith(other.rstrip("/") + "/") and not Path(other).is_symlink()
+            path != other
+            and path.startswith(other.rstrip("/") + "/")
+            and not Path(other).is_symlink()
             for other in there
         )
     ]
@@ -63,7 +69,7 @@ def package_binds(names: tuple[str, ...]) -> list[tuple[str, str]]:
             top = file.parts[0]
             place = str(Path(str(file.locate())).parents[len(file.parts) - 1] / top)
             if top not in {"..", "__pycache__"} and not top.endswith(".dist-info"):
-                found[place] = f"{PACKAGES}/{top}"
+                found[place] = place  # the same path: what is warm already remembers where it is
     return sorted(found.items())
 
 

@@ -7,7 +7,7 @@ here, and sets and dicts whose keys were made to collide are refused.
 
 import json
 from collections import deque
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -66,7 +66,14 @@ def decode(line: str | bytes) -> Any:  # noqa: ANN401 - any plain value
     """
     try:
         return value_of(json.loads(line))
-    except (ValueError, TypeError, KeyError, RecursionError, InvalidOperation) as error:
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise Malformed(f"{type(error).__name__}: {str(error)[:100]}") from None
 
 
@@ -104,7 +111,17 @@ def numpy_scalar(body: Any) -> Any:  # noqa: ANN401 - parsed JSON in, a numpy sc
     name, value = body
     if name not in NUMPY:
         return Opaque(str(name)[:80])
-    return np.dtype(name.rstrip("_")).type(value_of(value))
+    if type(value) not in {int, float, bool}:
+        raise TypeError("not a scalar")
+    return np.dtype(name.rstrip("_")).type(value)
+
+
+def fraction(body: Any) -> Fraction:  # noqa: ANN401 - parsed JSON
+    """Read a fraction from two integers; text would let `1e999999999` in."""
+    numerator, denominator = value_of(body)
+    if type(numerator) is not int or type(denominator) is not int:
+        raise TypeError("not integers")
+    return Fraction(numerator, denominator)
 
 
 READERS: dict[str, Any] = {
@@ -116,7 +133,7 @@ READERS: dict[str, Any] = {
     "b": lambda body: body.encode("latin-1"),
     "c": lambda body: complex(*body),
     "i": lambda body: int(body, 16),
-    "F": lambda body: Fraction(*value_of(body)),
+    "F": fraction,
     "D": Decimal,
     "n": numpy_scalar,
     "?": lambda body: Opaque(str(body)[:80]),

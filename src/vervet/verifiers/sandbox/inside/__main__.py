@@ -4,6 +4,8 @@ Started by `vervet.verifiers.sandbox.slots` with a control socket as descriptor 
 as one marshalled argument. Nothing of a check is ever read here: the child takes its job from a
 socket of its own, so one candidate finds no trace of another in the memory it inherits.
 """
+# Paths are plain strings: pathlib is memory that every fork would copy.
+# ruff: noqa: PTH100, PTH102, PTH103, PTH106, PTH108, PTH112, PTH114, PTH115, PTH119, PTH120, PTH123, PTH208, PTH211
 
 import gc
 import importlib
@@ -16,18 +18,31 @@ import sys
 import types
 from typing import Any
 
-HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib costs memory
+HERE = os.path.dirname(os.path.abspath(__file__))
 CONTROL = 3
+WARM = """
+from typing import List
+
+def f(a: List[int], b=1):
+    return sorted({x: str(x) for x in a})
+"""
 
 
 def find_own_modules() -> None:
     """Let `vervet.verifiers.sandbox.inside` be imported without running the packages above it."""
     folder = HERE
-    for name in reversed(("vervet", "vervet.verifiers", "vervet.verifiers.sandbox", "vervet.verifiers.sandbox.inside")):
+    for name in reversed(
+        (
+            "vervet",
+            "vervet.verifiers",
+            "vervet.verifiers.sandbox",
+            "vervet.verifiers.sandbox.inside",
+        )
+    ):
         package = types.ModuleType(name)
         package.__path__ = [folder]
         sys.modules[name] = package
-        folder = os.path.dirname(folder)  # noqa: PTH120 - as above
+        folder = os.path.dirname(folder)
 
 
 def warm_up(preload: list[str]) -> None:
@@ -38,13 +53,9 @@ def warm_up(preload: list[str]) -> None:
     from vervet.verifiers.sandbox.inside import runner, values  # noqa: PLC0415 - after find_own_modules
 
     encoder = values.Encoder(100)
-    source = "from typing import List\ndef f(a: List[int], b=1):\n    return sorted({x: str(x) for x in a})\n"
-    names = runner.load({"code": source})
+    names = runner.load({"code": WARM})
     encoder.encode([1, 2.5, "a", None, (1, [2]), {"a": {1}}, names["f"]([2, 1])])
-    try:
-        raise ValueError("warm")
-    except ValueError as error:
-        values.describe(error)
+    values.describe(ValueError("warm"))
     sys.modules.pop(runner.NAME)
     gc.collect()
     gc.freeze()
@@ -138,7 +149,9 @@ class Server:
             if self.alone:
                 self.clear()
             control.sendall(
-                marshal.dumps((status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, self.dirty()))
+                marshal.dumps(
+                    (status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, self.dirty())
+                )
             )
 
     def child(self, control: socket.socket, channel: int) -> None:

@@ -21,7 +21,7 @@ from vervet.verifiers.sandbox.inside.values import Encoder, TooLarge, describe
 FLUSH_SECONDS = 0.005
 EXCERPT = 2_000
 HEADER = 8
-PARTS = 2_000_000
+PARTS = 20_000_000
 NAME = "solution"
 
 
@@ -95,8 +95,6 @@ def run(channel: int, job: dict[str, Any]) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     if job.get("seed"):  # the first trial has the seed of the warm interpreter
         sys.modules["random"].seed(job["seed"])
-    if "recursion" in job:
-        sys.setrecursionlimit(job["recursion"])
     modes: dict[str, Callable[[int, dict[str, Any]], int]] = {
         "call": call,
         "serve": serve,
@@ -119,7 +117,7 @@ def start(channel: int, job: dict[str, Any]) -> tuple[Lines, Excerpt, Callable[.
     """Load the candidate and find its entry point; say why where that fails."""
     lines = Lines(channel)
     printed = Excerpt()
-    sys.stdout = sys.stderr = printed  # type: ignore[assignment]  # text is all that is promised
+    sys.stdout = sys.stderr = printed  # text is all that is promised
     try:
         names = load(job)
         entry = resolve(names, job["entry_point"]) if job["entry_point"] else names.get
@@ -220,9 +218,9 @@ def finish(status: int) -> int:
     """End a script as the interpreter would: wait for threads, run exit handlers, flush."""
     try:
         if threading := sys.modules.get("threading"):
-            threading._shutdown()
+            threading._shutdown()  # noqa: SLF001 - there is no public way
         if atexit := sys.modules.get("atexit"):
-            atexit._run_exitfuncs()
+            atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way
         sys.stdout.flush()
     except BaseException:  # noqa: BLE001 - as an interpreter that fails while it ends
         return status or 1

@@ -5,12 +5,14 @@ back as plain data. So the candidate never shares a process with the test, its e
 its comparisons. Lines out: `c` and a call (marshalled, in hexadecimal), then one of `p` (passed)
 or `f` and why not.
 """
+# Paths are plain strings: pathlib is memory that every fork would copy.
+# ruff: noqa: PTH100, PTH102, PTH103, PTH106, PTH108, PTH112, PTH114, PTH115, PTH119, PTH120, PTH123, PTH208, PTH211
 
 import builtins
 import importlib
 import marshal
 import os
-import random
+import random  # noqa: TID251 - what tests themselves draw from
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -50,9 +52,10 @@ class Candidate:
             self.gone = text or "the program ended"
             raise Gone(self.gone)
         kind, _, message = text.partition(": ")
-        found = getattr(builtins, kind, None)
+        found: Any = getattr(builtins, kind, None)
         known = isinstance(found, type) and issubclass(found, Exception)
-        raise (found if known else RuntimeError)(message or kind)
+        failure: type[Exception] = found if known else RuntimeError
+        raise failure(message or kind)
 
     def line(self) -> bytes:
         """Read one answer."""
@@ -83,7 +86,7 @@ def send(channel: int, line: str) -> None:
 
 def run(channel: int, job: dict[str, Any]) -> int:
     """Run the test of `job` and send its verdict."""
-    sys.stdout = sys.stderr = runner.Excerpt()  # type: ignore[assignment]  # text is all that is promised
+    sys.stdout = sys.stderr = runner.Excerpt()  # text is all that is promised
     random.seed(0)
     sys.setrecursionlimit(10_000)
     candidate = Candidate(channel)

@@ -27,15 +27,16 @@ class TooLarge(Exception):  # noqa: N818 - says what the result is
 
 
 class Encoder:
-    """Writes values as JSON text, within a budget of `parts` numbers, strings and containers."""
+    """Writes values as JSON text, each within a budget of `parts` members of containers."""
 
     def __init__(self, parts: int) -> None:
-        self.parts = parts
+        self.budget = self.parts = parts
         self.dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
     def encode(self, value: Any) -> str:  # noqa: ANN401 - whatever a candidate returns
         """Return `value` as one line of JSON; raise TooLarge beyond the budget."""
         kind = type(value)
+        self.parts = self.budget
         if kind in SCALARS and not (kind is int and value.bit_length() > HUGE_BITS):
             return self.dumps(value)
         return self.dumps(self.plain(value, 0))
@@ -69,13 +70,17 @@ class Encoder:
             return {"D": str(value)}
         if kind.__module__ == "fractions" and kind is sys.modules["fractions"].Fraction:
             return {"F": self.items([value.numerator, value.denominator], depth)}
-        if kind.__module__ == "numpy" and hasattr(kind, "dtype") and not hasattr(kind, "__array_finalize__"):
+        if (
+            kind.__module__ == "numpy"
+            and hasattr(kind, "dtype")
+            and not hasattr(kind, "__array_finalize__")
+        ):
             return {"n": [kind.__name__, self.plain(value.item(), depth + 1)]}
-        for base in BASES:
+        for base, read in BASES.items():
             if issubclass(kind, base) and all(
                 getattr(kind, name) is getattr(base, name) for name in COMPARISONS
             ):
-                return self.plain(BASES[base](value), depth + 1)
+                return self.plain(read(value), depth + 1)
         return {"?": kind.__name__[:80]}
 
 
@@ -96,9 +101,9 @@ WRITERS: dict[type, Any] = {
     OrderedDict: pairs,
     defaultdict: pairs,
     deque: lambda e, v, d: {"q": e.items(list(v), d)},
-    bytes: lambda e, v, d: {"b": v.decode("latin-1")},
-    bytearray: lambda e, v, d: {"b": v.decode("latin-1")},
-    complex: lambda e, v, d: {"c": [v.real, v.imag]},
+    bytes: lambda _e, v, _d: {"b": v.decode("latin-1")},
+    bytearray: lambda _e, v, _d: {"b": v.decode("latin-1")},
+    complex: lambda _e, v, _d: {"c": [v.real, v.imag]},
 }
 BASES: dict[type, Any] = {
     bool: bool,

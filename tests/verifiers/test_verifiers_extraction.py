@@ -1,0 +1,141 @@
+"""Programs in replies: fences of every tag, several, none, inside each other, and noise."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vervet.verifiers.code.extraction import extract_code
+
+CODE = "def f(n):\n    return n\n"
+
+
+@pytest.mark.parametrize(
+    "tag", ["", "python", "py", "python3", "Python", "PYTHON3", "py3", "code", "ipython"]
+)
+@pytest.mark.parametrize("fence", ["```", "````", "~~~"])
+def test_a_fence_of_every_tag(tag: str, fence: str) -> None:
+    reply = f"Here it is:\n\n{fence}{tag}\n{CODE}{fence}\nIt returns n."
+    assert extract_code(reply, entry_point="f") == CODE
+
+
+def test_the_program_may_begin_on_the_line_of_the_fence() -> None:
+    assert (
+        extract_code(" ```# A sum\nn = int(input())\nprint(n)````\nQ:")
+        == "# A sum\nn = int(input())\nprint(n)"
+    )
+
+
+def test_the_last_block_that_defines_the_function_counts() -> None:
+    reply = f"```python\ndef f(n):\n    return 0\n```\nNo, better:\n```python\n{CODE}```\nUse it:\n```python\nprint(f(3))\n```"
+    assert extract_code(reply, entry_point="f") == CODE
+
+
+def test_helpers_of_an_earlier_block_come_along() -> None:
+    reply = "```python\nimport math\ndef g(n):\n    return math.floor(n)\n```\nand\n```python\ndef f(n):\n    return g(n)\n```"
+    code = extract_code(reply, entry_point="f")
+    assert code is not None
+    names: dict[str, object] = {}
+    exec(code, names)  # noqa: S102 - written three lines above
+    assert names["f"](2.5) == 2  # type: ignore[operator]
+
+
+def test_back_ticks_inside_a_docstring_do_not_end_the_block() -> None:
+    code = 'def f(n):\n    """Do it.\n\n    ```\n    f(1)\n    ```\n    """\n    return n\n'
+    assert extract_code(f"```python\n{code}```\ndone", entry_point="f") == code
+
+
+def test_a_fence_that_never_closes_is_read_to_the_end() -> None:
+    assert extract_code(f"```python\n{CODE}", entry_point="f") == CODE
+
+
+def test_a_reply_without_fence_is_a_program_or_has_one_after_prose() -> None:
+    assert extract_code(CODE, entry_point="f") == CODE
+    assert extract_code(f"Sure, here it is:\n{CODE}", entry_point="f") == CODE
+
+
+def test_a_completion_continues_its_prompt_as_it_is() -> None:
+    prompt = 'import math\n\ndef f(n):\n    """Return n."""\n'
+    broken = "    return n\n\ndef g(:\n"
+    assert (
+        extract_code("    return n\n", entry_point="f", prompt=prompt) == prompt + "    return n\n"
+    )
+    assert extract_code(broken, entry_point="f", prompt=prompt) == prompt + broken
+
+
+def test_a_block_gets_the_imports_and_helpers_of_its_prompt() -> None:
+    prompt = "from typing import List\n\ndef g(n):\n    return n\n\ndef f(n: List[int]):\n    '''Do.'''\n"
+    code = extract_code(f"```python\n{CODE}```", entry_point="f", prompt=prompt)
+    assert code == "from typing import List\n\ndef g(n):\n    return n\n\n" + CODE
+
+
+def test_a_body_alone_in_a_fence_is_put_behind_the_prompt() -> None:
+    prompt = "def f(n):\n    '''Return n.'''\n"
+    assert (
+        extract_code("```python\n    return n\n```", entry_point="f", prompt=prompt)
+        == prompt + "    return n\n"
+    )
+
+
+def test_a_program_is_the_block_that_reads_not_the_example() -> None:
+    program = "n = int(input())\nprint(n + 1)\n"
+    reply = (
+        f"For\n```\n3\n```\nit prints\n```\n4\n```\n```python\n{program}```\nOutput:\n```\n4\n```"
+    )
+    assert extract_code(reply) == program
+
+
+def test_thoughts_are_no_answer() -> None:
+    assert extract_code("<think>```python\nx = 1\n```</think>```python\ny = 2\n```") == "y = 2\n"
+    assert extract_code("<think>```python\nx = 1\n```") is None
+    assert extract_code("  \n") is None
+
+
+def test_another_language_is_taken_from_its_own_fence() -> None:
+    reply = "```python\nx = 1\n```\n```cpp\nint main() {}\n```"
+    assert extract_code(reply, language="cpp") == "int main() {}\n"
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "```",
+            "````",
+            "~~~",
+            "python",
+            "\n",
+            "def f(n):",
+            "    return n",
+            "'''",
+            '"',
+            "(",
+            "x",
+            " ",
+            "\0",
+            "\ud800",
+            "é",
+        ]
+    )
+)
+
+
+@given(PIECES, st.sampled_from(["", "f"]), st.sampled_from(["", "def f(n):\n    '''a'''\n"]))
+@settings(deadline=None, max_examples=300)
+def test_whatever_a_reply_is_something_comes_back(
+    pieces: list[str], name: str, prompt: str
+) -> None:
+    found = extract_code("".join(pieces), entry_point=name, prompt=prompt)
+    assert found is None or isinstance(found, str)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "```\n" * 20_000,
+        "x = 1\n" * 50_000,
+        "(" * 50_000,
+        "- " * 50_000 + "1",
+        "if a: pass\n" + "elif a: pass\n" * 50_000,
+    ],
+)
+def test_a_hostile_reply_does_not_keep_the_reader_busy(reply: str) -> None:
+    assert extract_code(reply, entry_point="f", prompt="def f():\n") is not None
