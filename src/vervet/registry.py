@@ -8,6 +8,7 @@ shorter way to say it. A plugin adds names by entry points:
 """
 
 import json
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -17,6 +18,8 @@ from typing import Any, Literal
 from vervet.errors import ConfigError, boundary
 
 Kind = Literal["datasets", "models", "verifiers", "policies", "formats"]
+SETTINGS = re.compile(r"(?P<name>.+?):(?P<settings>[^\W\d]\w*=.*)", re.DOTALL)
+NEXT_SETTING = re.compile(r",(?=[^\W\d]\w*=)")
 KINDS: tuple[Kind, ...] = ("datasets", "models", "verifiers", "policies", "formats")
 
 
@@ -115,25 +118,21 @@ def parse(spec: str) -> tuple[str, dict[str, Any]]:
     """Split `name:key=value,key=value` into the name and its settings.
 
     A value is read as JSON where it is JSON (numbers, true, false, null), else as text. What
-    follows the colon without an equals sign belongs to the name: `my_file:MyVerifier`.
+    follows the colon without an equals sign belongs to the name: `my_file:MyVerifier`. A comma
+    separates settings only before the next `key=`, so that a value may hold commas and colons.
 
     >>> parse("majority:n=32")
     ('majority', {'n': 32})
     >>> parse("my_file:MyVerifier:limit=2.5,mode=strict")
     ('my_file:MyVerifier', {'limit': 2.5, 'mode': 'strict'})
+    >>> parse("judge:model=llama,base_url=http://localhost:8000/v1")[1]["base_url"]
+    'http://localhost:8000/v1'
     """
-    head, colon, tail = spec.rpartition(":")
-    if not colon or "=" not in tail:
+    found = SETTINGS.match(spec)
+    if found is None:
         return spec, {}
-    settings: dict[str, Any] = {}
-    for part in tail.split(","):
-        key, equals, value = part.partition("=")
-        if not equals or not key.strip().isidentifier():
-            raise ConfigError(
-                f"{spec!r}: {part!r} is not key=value. Write {head}:key=value,key=value."
-            )
-        settings[key.strip()] = _value(value.strip())
-    return head, settings
+    pairs = (part.partition("=") for part in NEXT_SETTING.split(found["settings"]))
+    return found["name"], {key: _value(value.strip()) for key, _, value in pairs}
 
 
 def _value(text: str) -> Any:  # noqa: ANN401 - JSON or text

@@ -58,7 +58,7 @@ def _settings(
         if "=" not in pair:
             raise ConfigError(f"--set {pair!r} is not KEY=VALUE, for example --set top_k=20.")
         key, _, value = pair.partition("=")
-        found |= parse(f"x:{key}={value}")[1] if "," not in value else {key: value}
+        found |= parse(f"x:{key}={value}")[1]
     return found
 
 
