@@ -84,7 +84,7 @@ def test_the_frontier_is_the_best_cell_within_each_cost() -> None:
 def simulated(problems: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return surfaces and votes of problems in which verification wins in the end."""
     rng = np.random.default_rng(seed)
-    base = rng.beta(1, 1, problems)[:, None]
+    base = 0.2 + 0.4 * rng.beta(1, 1, problems)[:, None]
     votes = np.clip(base + 0.04 * np.minimum(np.arange(8), 4), 0, 1)
     gain = 0.02 * (np.arange(8)[:, None] + np.arange(4)).ravel() - 0.02
     noise = rng.normal(0, 0.05, (problems, 32))
@@ -101,6 +101,26 @@ def test_paired_bootstraps_cancel_the_difficulty_of_problems() -> None:
     assert found.ratio.low <= found.ratio.value <= found.ratio.high
     assert 0 <= found.never <= 1
     assert np.std(verify[1][:, -1] - vote[1][:, -1]) < np.std(verify[1][:, -1]) / 2
+
+
+def test_a_significant_crossing_comes_later_than_the_first_and_needs_bootstraps() -> None:
+    surface, votes = simulated(100, 0)
+    apart = np.random.default_rng(2).normal(0, 0.1, (100, 1, 1))
+    surface = surface + apart - apart.mean() + 0.02
+    weights = resample(100, rng=np.random.default_rng(1), resamples=500)
+    many, deep = 2 ** np.arange(8), 2 ** np.arange(4)
+    verify = frontier(surface, solutions=many, verifications=deep, ratio=1.0, weights=weights)
+    vote = vote_frontier(votes, solutions=many, weights=weights)
+    first = crossing(verify, vote, rule=Rule("peak"))
+    surely = crossing(verify, vote, rule=Rule("peak", sure=0.975))
+    place = np.flatnonzero(verify[0].cost == surely.crossing_cost)[0]
+    gap = verify[1] - vote[1].max(axis=1, keepdims=True)
+    assert (gap[:, place] > 0).mean() >= 0.975 > (gap[:, place - 1] > 0).mean()
+    assert surely.crossing_cost > first.crossing_cost
+    assert "97.5%" in surely.rule
+    alone = frontier(surface, solutions=many, verifications=deep, ratio=1.0)
+    with pytest.raises(ValueError, match="pass weights"):
+        crossing(alone, vote_frontier(votes, solutions=many), rule=Rule("peak", sure=0.975))
 
 
 def test_a_crossing_that_is_never_reached_is_not_a_number() -> None:

@@ -152,10 +152,15 @@ class Rule:
     slack: float = 0.0
     """How far below the reference still counts as reaching it; 0 asks for strictly above."""
     knee_slack: float = 0.005
+    sure: float = 0.0
+    """Above 0: the share of bootstrap samples in which the reference must be reached, such as
+    0.975; the crossing is then where verification is *significantly* as good."""
 
     def __str__(self) -> str:
         """Say the rule in words."""
         point = f"S = {self.reference}" if isinstance(self.reference, int) else self.reference
+        if self.sure:
+            point = f"{point}, in {self.sure:.1%} of bootstrap samples"
         return f"{'strictly above' if not self.slack else f'within {self.slack:g} of'} {point}"
 
 
@@ -201,6 +206,8 @@ def crossing(
     place = _reference(vote[0].value[None], vote[0].solutions, read)[0]
     base, target = vote[0].cost[place], vote[0].value[place]
     found = float(_reached(verify[0].value[None], np.array([target]), verify[0].cost, read)[0])
+    if read.sure:
+        return _significant(verify, vote, read, base=float(base), problems=problems)
     ratios = np.zeros(0)
     if len(vote[1]):
         places = _reference(vote[1], vote[0].solutions, read)
@@ -217,6 +224,35 @@ def crossing(
     return Crossing(
         str(read), float(base), found if np.isfinite(found) else np.nan, _open(estimate), endless
     )
+
+
+def _significant(
+    verify: tuple[Curve, Floats],
+    vote: tuple[Curve, Floats],
+    rule: Rule,
+    *,
+    base: float,
+    problems: int,
+) -> Crossing:
+    """Return the first cost at which nearly all bootstrap samples reach the reference."""
+    if not len(vote[1]):
+        raise ValueError("a significant crossing needs bootstrap samples: pass weights")
+    places = _reference(vote[1], vote[0].solutions, rule)
+    targets = vote[1][np.arange(len(places)), places]
+    above = verify[1] > targets[:, None] - rule.slack
+    enough = above.mean(axis=0) >= rule.sure
+    found = float(verify[0].cost[np.argmax(enough)]) if enough.any() else np.nan
+    ratio = Estimate(
+        found / base,
+        np.nan,
+        np.nan,
+        method=f"crossing {rule}",
+        problems=problems,
+        reason="read off the bootstrap samples, so it has none of its own"
+        if enough.any()
+        else "verification is never significantly as good on this grid",
+    )
+    return Crossing(str(rule), base, found, ratio, float(1 - above.any(axis=1).mean()))
 
 
 def _open(estimate: Estimate) -> Estimate:
