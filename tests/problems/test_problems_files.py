@@ -162,3 +162,17 @@ def test_any_bytes_are_read_or_refused(
         assert str(path) in str(refused)  # noqa: PT017 - either outcome is fine
     else:
         assert all(isinstance(row, dict) for row in rows)
+
+
+def test_what_the_code_verifier_reads_keeps_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "code.jsonl"
+    path.write_text('{"prompt": "Add.", "test": "def check(f): ...", "entry_point": "add"}\n')
+    (problem,) = files(path)
+    assert problem.reference == {"test": "def check(f): ...", "entry_point": "add"}
+
+
+def test_a_cell_may_be_longer_than_csv_allows_by_itself(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text("prompt,answer\n" + "x" * 300_000 + ",1\n")
+    (problem,) = files(path)
+    assert len(problem.prompt) == 300_000

@@ -17,6 +17,18 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "problem_id", "unique_id", "task_id"),
 }
 """Field names that are understood without a mapping, the first present one of each."""
+KEPT = (
+    "messages",
+    "test",
+    "entry_point",
+    "inputs",
+    "expected",
+    "atol",
+    "cases",
+    "pytest",
+    "solution",
+)
+"""Fields that keep their own name without a mapping: what the code verifier reads, and such."""
 SHOWN = ("id", "prompt", "messages")
 """What a field may be besides a part of the reference."""
 
@@ -68,6 +80,7 @@ def _mapping(path: Path, row: Row, fields: Mapping[str, str] | None) -> Mapping[
             for ours, names in GUESSES.items()
             if (name := next((n for n in names if n in row), None))
         }
+        found |= {name: name for name in KEPT if row.get(name) is not None}
     else:
         found = dict(fields)
     for ours, theirs in found.items():

@@ -12,6 +12,8 @@ import duckdb
 from vervet.errors import ConfigError
 
 Row = dict[str, Any]
+LONGEST_CELL = 2**27
+"""Characters; a model's reasoning is longer than the 128 KiB that csv allows by itself."""
 READERS = ".jsonl, .json, .csv, .tsv, .parquet (.gz as well, but for Parquet)"
 
 
@@ -78,6 +80,7 @@ def _tsv(file: TextIO) -> Iterator[Row]:
 
 
 def _delimited(file: TextIO, delimiter: str) -> Iterator[Row]:
+    csv.field_size_limit(LONGEST_CELL)
     for number, row in enumerate(csv.DictReader(file, delimiter=delimiter, strict=True), start=1):
         if None in row:
             raise ValueError(f"row {number} has more cells than the header")
