@@ -158,6 +158,8 @@ def compared(served: np.ndarray, local: np.ndarray, n: int) -> dict[str, Any]:
     gap = abs(served.mean() - local.mean()) / n
     return {
         "k": k,
+        "correct_served": served.tolist(),
+        "correct_in_process": local.tolist(),
         "served": coverage(served, n, k=k).mean(axis=0).tolist(),
         "in_process": coverage(local, n, k=k).mean(axis=0).tolist(),
         "standard_errors_apart": float(gap / spread) if spread else 0.0,
