@@ -15,14 +15,11 @@ from scipy import stats
 
 from vervet.stats.arrays import Floats, Ints
 from vervet.stats.estimate import Estimate
+from vervet.stats.wilson import moments, student, wilson_limits
 
 POPULATION = "population of problems"
 RESAMPLES = 2000
-TINY = 1e-30
 ROUNDING = 1e-9
-SKEW = 3.0
-"""How far the longer tail is extended, in units of the second-order correction: the skewness of
-few problems underrates that of their population. Chosen in simulation, benchmarks/intervals.py."""
 MOST_MISSING = 0.05
 """A derived quantity that does not exist in more bootstrap samples than this has no interval."""
 
@@ -144,9 +141,9 @@ def mean_curve(values: npt.ArrayLike, *, level: float = 0.95, samples: int = 0) 
     mean, _, problems = moments(array)
     if not _shares(array):
         raise ValueError("values must lie between 0 and 1; use bootstrap_curve for others")
-    low, high = _wilson(array, level)
+    low, high = wilson_limits(array, level)
     joint = 1 - (1 - level) / max(len(mean), 1)
-    band_low, band_high = _wilson(array, joint)
+    band_low, band_high = wilson_limits(array, joint)
     return Band(
         mean,
         low,
@@ -161,58 +158,10 @@ def mean_curve(values: npt.ArrayLike, *, level: float = 0.95, samples: int = 0) 
     )
 
 
-def moments(values: Floats) -> tuple[Floats, Floats, Ints]:
-    """Return mean, variance over problems (P - 1 in the denominator) and problems per point."""
-    known = np.isfinite(values)
-    problems = known.sum(axis=0)
-    mean = np.where(problems > 0, np.where(known, values, 0.0).sum(axis=0), np.nan)
-    mean = mean / np.maximum(problems, 1)
-    squares = np.where(known, (values - mean) ** 2, 0.0).sum(axis=0)
-    spread = np.where(problems > 1, squares / np.maximum(problems - 1, 1), np.nan)
-    return mean, spread, problems
-
-
 def _shares(values: Floats) -> bool:
     """Tell whether every known value lies between 0 and 1, rounding forgiven."""
     known = values[np.isfinite(values)]
     return bool(np.all((known >= -ROUNDING) & (known <= 1 + ROUNDING)))
-
-
-def skewness(values: Floats) -> Floats:
-    """Return the third standardised moment over problems per point, 0 where all agree."""
-    mean, spread, problems = moments(values)
-    known = np.isfinite(values)
-    cubes = np.where(known, (values - mean) ** 3, 0.0).sum(axis=0) / np.maximum(problems, 1)
-    scale = np.where(spread > 0, spread * (problems - 1) / np.maximum(problems, 1), 1.0)
-    return np.where(spread > 0, cubes / scale**1.5, 0.0)
-
-
-def _wilson(values: Floats, level: float) -> tuple[Floats, Floats]:
-    """Return Wilson's limits with the effective number of problems, NaN below two problems.
-
-    Two refinements, both measured in `benchmarks/intervals.py`: the quantile moves from Student's
-    (values that differ in size, whose spread had to be estimated) to the normal one (all values
-    0 or 1, whose spread the mean implies); and the side of the longer tail is extended by
-    `SKEW · se · excess (1 + 2q²)/6`, the excess being the skewness that Wilson's form lacks.
-    """
-    mean, spread, problems = moments(values)
-    binary = np.clip(mean * (1 - mean), 0.0, None)
-    alike = ~(spread > 0)
-    effective = np.where(alike, problems, problems * binary / np.where(alike, 1.0, spread))
-    normal = stats.norm.ppf((1 + level) / 2)
-    quantile = _quantile(problems, level)
-    quantile += (normal - quantile) * np.clip(problems / np.maximum(effective, TINY), 0, 1)
-    z2 = quantile**2 / np.maximum(effective, TINY)
-    centre = (mean + z2 / 2) / (1 + z2)
-    half = np.sqrt(z2 * binary + z2**2 / 4) / (1 + z2)
-    implied = (1 - 2 * mean) / np.sqrt(np.maximum(binary * effective, TINY))
-    seen = skewness(values) / np.sqrt(np.maximum(problems, 1))
-    excess = np.where(seen * implied >= 0, np.maximum(np.abs(seen) - np.abs(implied), 0.0), 0.0)
-    tail = SKEW * np.sqrt(np.where(alike, 0.0, spread) / np.maximum(problems, 1))
-    tail *= np.sign(seen) * excess * (1 + 2 * quantile**2) / 6
-    low = np.minimum(np.maximum(centre - half + np.minimum(tail, 0), 0.0), mean)
-    high = np.maximum(np.minimum(centre + half + np.maximum(tail, 0), 1.0), mean)
-    return np.where(problems > 1, low, np.nan), np.where(problems > 1, high, np.nan)
 
 
 def bootstrap_curve(
@@ -246,7 +195,7 @@ def bootstrap_curve(
     band_low, band_high = sup_t(mean, draws, problems=problems, level=level)
     flat = ~(spread > 0)
     if _shares(array):
-        plain_low, plain_high = _wilson(array, level)
+        plain_low, plain_high = wilson_limits(array, level)
         low, high = np.where(flat, plain_low, low), np.where(flat, plain_high, high)
         band_low = np.clip(np.where(flat, low, band_low), 0, 1)
         band_high = np.clip(np.where(flat, high, band_high), 0, 1)
@@ -269,7 +218,7 @@ def percentiles(draws: Floats, *, problems: npt.ArrayLike, level: float) -> tupl
     >>> low.round(), high.round()
     (array([50.]), array([950.]))
     """
-    tail = stats.norm.cdf(-_widening(problems, draws.shape[1]) * _quantile(problems, level))
+    tail = stats.norm.cdf(-_widening(problems, draws.shape[1]) * student(problems, level))
     low, high = np.full(draws.shape[1], np.nan), np.full(draws.shape[1], np.nan)
     for point, share in enumerate(np.broadcast_to(tail, low.shape)):
         known = draws[np.isfinite(draws[:, point]), point]
@@ -293,7 +242,7 @@ def sup_t(
     largest = np.max(np.abs(gap) / np.where(error > 0, error, 1.0), axis=1, initial=0.0)
     critical = float(np.quantile(largest, level)) if largest.size else np.nan
     wide = critical * error * _widening(problems, len(mean))
-    wide = wide * _quantile(problems, level) / stats.norm.ppf((1 + level) / 2)
+    wide = wide * student(problems, level) / stats.norm.ppf((1 + level) / 2)
     return mean - wide, mean + wide
 
 
@@ -301,12 +250,6 @@ def _widening(problems: npt.ArrayLike, points: int) -> Floats:
     """Return √(P/(P-1)), NaN below two problems."""
     count = np.broadcast_to(np.asarray(problems, dtype=np.float64), (points,))
     return np.sqrt(np.where(count > 1, count / np.maximum(count - 1, 1), np.nan))
-
-
-def _quantile(problems: npt.ArrayLike, level: float) -> Floats:
-    """Return Student's quantile for P - 1 degrees of freedom."""
-    degrees = np.maximum(np.asarray(problems, dtype=np.float64) - 1, 1)
-    return np.asarray(stats.t.ppf((1 + level) / 2, degrees))
 
 
 def derived(
@@ -377,7 +320,7 @@ def paired_difference(
     reason = "" if problems > 1 else too_few(int(problems))
     if not reason and not spread > 0:
         reason = "the two agree on every problem"
-    half = float(_quantile(problems, level)) * np.sqrt(spread / problems) if not reason else np.nan
+    half = float(student(problems, level)) * np.sqrt(spread / problems) if not reason else np.nan
     return Estimate(
         float(mean),
         float(mean - half),
