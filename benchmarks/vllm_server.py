@@ -56,7 +56,7 @@ def serving(python: str, model: Path) -> Iterator[str]:
     command = [
         python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model),
         "--port", str(port), "--served-model-name", "marmoset", "--max-model-len", "256",
-        "--dtype", "float32",
+        "--dtype", "float32", "--enforce-eager",
     ]  # fmt: skip
     settings = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryFile() as log:
