@@ -150,7 +150,8 @@ def compare(mode: str, data: Path, python: str, count: int, rounds: int) -> None
             found.append(run)
             print(
                 f"round {at + 1} {name:14} {len(part) / run.seconds:8.1f} /s  "
-                f"{1e3 * run.cpu / len(part):7.2f} ms cpu each  {sum(run.passed)} of {len(part)} pass",
+                f"{1e3 * run.cpu / len(part):7.2f} ms cpu each  "
+                f"{sum(run.passed)} of {len(part)} pass",
                 flush=True,
             )
     for name, found in table.items():

@@ -1,4 +1,6 @@
 """Problem sets of programs, in their upstream layouts."""
+# Rows read best on one line.
+# ruff: noqa: E501
 
 import base64
 import json

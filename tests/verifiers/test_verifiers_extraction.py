@@ -1,4 +1,6 @@
 """Programs in replies: fences of every tag, several, none, inside each other, and noise."""
+# Replies read best on one line.
+# ruff: noqa: E501
 
 import pytest
 from hypothesis import given, settings

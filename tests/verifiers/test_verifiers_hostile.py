@@ -1,4 +1,6 @@
 """Hostile programs: none may pass, none may outlive its time, none may leave anything behind."""
+# Hostile programs read best on one line.
+# ruff: noqa: E501
 
 import asyncio
 import json
@@ -15,17 +17,17 @@ from vervet.verifiers.sandbox.doctor import doctor
 from vervet.verifiers.unit_tests import UnitTests, unit_tests
 
 SECONDS = 0.5
-SQUARES = {
+SQUARES: dict[str, Any] = {
     "entry_point": "solve",
     "inputs": [[n] for n in range(8)],
     "expected": [n * n for n in range(8)],
 }
-SOURCE = {
+SOURCE: dict[str, Any] = {
     "entry_point": "solve",
     "test": "def check(candidate):\n    for n in range(8):\n        assert candidate(n) == n * n\n",
 }
-PROGRAM = {"cases": [{"input": f"{n}\n", "output": f"{n * n}\n"} for n in range(3)]}
-STYLES = {"inputs": SQUARES, "source": SOURCE}
+PROGRAM: dict[str, Any] = {"cases": [{"input": f"{n}\n", "output": f"{n * n}\n"} for n in range(3)]}
+STYLES: dict[str, dict[str, Any]] = {"inputs": SQUARES, "source": SOURCE}
 
 OWN = {
     "equal to everything": "class A:\n def __eq__(s, o): return True\n __hash__ = None\ndef solve(n): return A()",

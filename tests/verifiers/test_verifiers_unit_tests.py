@@ -1,4 +1,6 @@
 """The verifier of programs: test formats, verdicts, evidence, limits, and what it leaves behind."""
+# Programs read best on one line.
+# ruff: noqa: E501
 
 import asyncio
 import gc
@@ -174,7 +176,7 @@ def test_isolation_that_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyPatch
 
 
 def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def children() -> str:
@@ -182,11 +184,13 @@ def children() -> str:
 
 
 def test_many_checks_leave_nothing_behind() -> None:
+    made = unit_tests(workers=1)
+
     async def many(count: int) -> None:
         problem = Problem("p", "?", CALLS)
         for index in range(count):
             code = "def f(n): return n" if index % 2 else "open('left', 'w')\ndef f(n): return -n"
-            await verifier.verify(problem, Sample("p", "m", index, code), 0)
+            await made.verify(problem, Sample("p", "m", index, code), 0)
 
     async def rounds() -> tuple[int, int]:
         await many(20)
@@ -196,11 +200,10 @@ def test_many_checks_leave_nothing_behind() -> None:
         gc.collect()
         return before, descriptors()
 
-    verifier = unit_tests(workers=1)
     mounts, outside = Path("/proc/self/mounts").read_text(), children()
     before, after = asyncio.run(rounds())
     assert after == before
-    verifier.sandbox.close()
+    made.sandbox.close()
     assert Path("/proc/self/mounts").read_text() == mounts
     assert children() == outside
 

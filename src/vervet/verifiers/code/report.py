@@ -48,11 +48,12 @@ class Report:
         """Share of the tests passed; those not run count as not passed."""
         return self.statuses.count("pass") / self.total if self.total else 0.0
 
-    def note(self, status: Status, why: str = "", **shown: Any) -> None:  # noqa: ANN401 - plain values
-        """Record the next test; the first failure keeps its input and values."""
+    def note(self, status: Status, why: str = "", at: int | None = None, **shown: Any) -> None:  # noqa: ANN401 - plain values
+        """Record the next test; the first failure keeps which (`at`), its input and values."""
         if status != "pass" and self.failure is None:
             texts = {name: brief(value) for name, value in shown.items()}
-            self.failure = Failure(len(self.statuses), status, why[:SHOWN], **texts)
+            test = len(self.statuses) if at is None else at
+            self.failure = Failure(test, status, why[:SHOWN], **texts)
         self.statuses.append(status)
 
     def add(self, ending: Ending) -> None:

@@ -31,6 +31,8 @@ class How:
     limits: Limits
     all_tests: bool = False
     """Run on after the first failure."""
+    first: tuple[int, ...] = ()
+    """Tests to run before the others: those that other samples of the problem failed."""
     seed: int = 0
     """Seeds `random` in the candidate; the trial, so that repeats show flaky programs."""
 
@@ -75,18 +77,20 @@ class CallReader(LineReader):
         self.calls, self.expected, self.how = calls, calls.expected, how
         self.judge = calls.judge()
         self.report = Report(len(calls.inputs))
+        rest = (at for at in range(len(calls.inputs)) if at not in how.first)
+        self.order = [*how.first, *rest] if how.first else range(len(calls.inputs))
 
     def take(self, lines: list[bytes]) -> bool:
         """Judge lines; enough after the first failure, unless all tests are to be run."""
         report, known = self.report, self.calls.lines
         for line in lines:
-            at = len(report.statuses)
-            if at >= report.total:
+            done = len(report.statuses)
+            if done >= report.total:
                 self.note_printed(line)
-            elif known and line == known[at]:
+            elif known and line == known[self.order[done]]:
                 report.statuses.append("pass")
             else:
-                self.judge_line(line, at)
+                self.judge_line(line, self.order[done])
             if report.failure is not None and not self.how.all_tests:
                 return True
         self.progress = len(report.statuses)
@@ -106,12 +110,12 @@ class CallReader(LineReader):
         if kind != b"v":
             why = readable(line[1:])
             status: Status = "memory" if why.startswith("MemoryError") else "error"
-            self.report.note(status, why, given=given)
+            self.report.note(status, why, at=at, given=given)
             return
         try:
             output = decode(line[1:])
         except Malformed as error:
-            self.report.note("error", f"not a plain value: {error}", given=given)
+            self.report.note("error", f"not a plain value: {error}", at=at, given=given)
             return
         expected = self.expected[at]
         if self.calls.not_none and not isinstance(expected, bool):
@@ -120,7 +124,8 @@ class CallReader(LineReader):
             self.report.note("pass")
         else:
             shown = getattr(expected, "source", expected)
-            self.report.note("fail", "wrong value", given=given, output=output, expected=shown)
+            shown_values = {"given": given, "output": output, "expected": shown}
+            self.report.note("fail", "wrong value", at=at, **shown_values)
 
     def right(self, given: Any, output: Any, expected: Any) -> bool:  # noqa: ANN401 - plain values
         """Ask the judge; values it cannot even compare are different."""
@@ -171,7 +176,7 @@ async def run_calls(sandbox: Sandbox, calls: Calls, code: str, how: How) -> Repo
         "mode": "call",
         "code": code,
         "entry_point": calls.entry_point,
-        "inputs": list(calls.inputs),
+        "inputs": [calls.inputs[at] for at in reader.order],
     }
     ending = await sandbox.run(prepared(job, how), how.limits, reader, profile=profile_of(code))
     return finish(reader.report, ending)

@@ -141,7 +141,10 @@ def attempt(secret, port, marker):
 """,
 }
 LIMITED: dict[str, str] = {
-    "use memory without limit": "def attempt(*a):\n    return len(bytearray(2 << 30)) and 'took 2 GiB'\n",
+    "use memory without limit": """
+def attempt(*a):
+    return len(bytearray(2 << 30)) and "took 2 GiB"
+""",
     "compute without end": "def attempt(*a):\n    while True: pass\n",
     "sleep without end": "import time\ndef attempt(*a):\n    time.sleep(10**6)\n",
     "ignore every signal": """

@@ -221,11 +221,20 @@ class Turn:
         self.received += len(data)
         if self.received > self.limits.output_bytes:
             self.stop("output")
-        elif self.reader.feed(data):
+        elif self.read(data):
             self.stop("enough")
         else:
             self.notice_progress()
         return True
+
+    def read(self, data: bytes) -> bool:
+        """Let the reader take the data; where the reader itself fails, so does the check."""
+        try:
+            return self.reader.feed(data)
+        except Exception as error:  # noqa: BLE001 - raised again where the check is awaited
+            if not self.ended.done():
+                self.ended.set_exception(error)
+            return True
 
     def notice_progress(self) -> None:
         """Start the clock of a test again when a call has finished."""

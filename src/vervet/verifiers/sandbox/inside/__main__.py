@@ -5,7 +5,7 @@ as one marshalled argument. Nothing of a check is ever read here: the child take
 socket of its own, so one candidate finds no trace of another in the memory it inherits.
 """
 # Paths are plain strings: pathlib is memory that every fork would copy.
-# ruff: noqa: PTH100, PTH102, PTH103, PTH106, PTH108, PTH112, PTH114, PTH115, PTH119, PTH120, PTH123, PTH208, PTH211
+# ruff: noqa: PTH100, PTH108, PTH112, PTH114, PTH119, PTH120, PTH208
 
 import gc
 import importlib

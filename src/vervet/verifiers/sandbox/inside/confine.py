@@ -4,7 +4,7 @@ What each line covers and what it does not is in docs/sandbox.md. The order matt
 privileges, so the root is built first, then the privileges go for good.
 """
 # Paths are plain strings: pathlib is memory that every fork would copy.
-# ruff: noqa: PTH100, PTH102, PTH103, PTH106, PTH108, PTH112, PTH114, PTH115, PTH119, PTH120, PTH123, PTH208, PTH211
+# ruff: noqa: PTH102, PTH103, PTH106, PTH112, PTH114, PTH115, PTH120, PTH211
 
 import ctypes
 import os

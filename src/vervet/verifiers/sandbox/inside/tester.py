@@ -6,7 +6,7 @@ its comparisons. Lines out: `c` and a call (marshalled, in hexadecimal), then on
 or `f` and why not.
 """
 # Paths are plain strings: pathlib is memory that every fork would copy.
-# ruff: noqa: PTH100, PTH102, PTH103, PTH106, PTH108, PTH112, PTH114, PTH115, PTH119, PTH120, PTH123, PTH208, PTH211
+# ruff: noqa: PTH123
 
 import builtins
 import importlib
