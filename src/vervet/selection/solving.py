@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from vervet.engines import Engine, Local, Meter, bridge, fill
-from vervet.errors import ConfigError, ModelError, VervetError, boundary
-from vervet.policies.flow import Draw, Policy, Pool, Verify, name_of, selection
+from vervet.errors import ConfigError, VervetError
+from vervet.policies.flow import Policy, name_of
+from vervet.selection.driving import Drive, Known, Parts, Row, place
 from vervet.selection.selecting import Selected, summary
 from vervet.store import Run
 from vervet.types import (
@@ -28,8 +28,6 @@ from vervet.types import (
     silent,
 )
 
-Part = TypeVar("Part")
-Row = Sample | Verdict | Selection
 TABLES: tuple[type[Row], ...] = (Sample, Verdict, Selection)
 """The order in which rows are stored: a selection is never there without what it rests on."""
 
@@ -154,99 +152,23 @@ class _Solving:
 
     async def _work(self, problem: Problem) -> AsyncGenerator[Row, None]:
         """Drive the policy on one problem and yield every new row."""
-        known = await asyncio.to_thread(_Known.of, self.run, problem)
-        pool, flow = Pool(), self.policy.flow(problem)
-        try:
-            request = next(flow)
-            while True:
-                answer = self._draw if isinstance(request, Draw) else self._verify
-                async with aclosing(answer(problem, request, pool, known)) as rows:  # type: ignore[arg-type]  # one of two
-                    async for row in rows:
-                        yield row
-                request = flow.send(pool)
-        except StopIteration as stop:
-            yield selection(self.policy, problem, pool, stop.value)
-
-    async def _draw(
-        self, problem: Problem, request: Draw, pool: Pool, known: "_Known"
-    ) -> AsyncGenerator[Sample, None]:
-        sampler = _named(self.samplers, request.model, "model")
-        first = sum(sample.sampler_id == sampler.id for sample in pool.samples)
-        wanted = range(first, first + request.count)
-        missing = [i for i in wanted if (sampler.id, i) not in known.samples]
-        if missing:
-            with boundary(ModelError, sampler.id):
-                async for sample in sampler.draw(problem, missing):
-                    known.samples[sampler.id, sample.index] = sample
-                    yield sample
-        short = sum((sampler.id, i) not in known.samples for i in wanted)
-        if short:
-            raise ModelError(f"{sampler.id}: {short} of {request.count} samples did not come")
-        pool.drawn([known.samples[sampler.id, i] for i in wanted])
-
-    async def _verify(
-        self, problem: Problem, request: Verify, pool: Pool, known: "_Known"
-    ) -> AsyncGenerator[Verdict, None]:
-        verifier = _named(self.verifiers, request.verifier, "verifier")
-        asked = [(p, t) for p in request.positions for t in range(request.trials)]
-        keys = {(p, t): (*_place(pool.samples[p]), verifier.id, t) for p, t in asked}
-        fresh = [(p, t) for p, t in asked if keys[p, t] not in known.verdicts]
-        verdicts = await asyncio.gather(
-            *(_judge(verifier, problem, pool.samples[p], t) for p, t in fresh)
-        )
-        for key, verdict in zip(fresh, verdicts, strict=True):
-            known.verdicts[keys[key]] = verdict
-            yield verdict
-        for p in request.positions:
-            told = [known.verdicts[keys[p, t]] for t in range(request.trials)]
-            pool.verified(p, request.verifier, told)
+        known = await asyncio.to_thread(recorded, self.run, problem)
+        drive = Drive(self.policy, problem, Parts(self.samplers, self.verifiers), known)
+        async with aclosing(drive.rows()) as rows:
+            async for row in rows:
+                yield row
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is recorded about one problem; verdicts that are errors are asked for again."""
-
-    samples: dict[tuple[str, int], Sample]
-    verdicts: dict[tuple[str, int, str, int], Verdict]
-
-    @classmethod
-    def of(cls, run: Run, problem: Problem) -> "_Known":
-        where = {"problem_id": problem.id}
-        samples = [row for rows in run.read(Sample, where) for row in rows]
-        verdicts = [row for rows in run.read(Verdict, where) for row in rows]
-        return cls(
-            {_place(row): row for row in samples},
-            {
-                (*_place(row), row.verifier_id, row.trial): row
-                for row in verdicts
-                if row.outcome is not Outcome.ERROR
-            },
-        )
-
-
-def _place(row: Sample | Verdict) -> tuple[str, int]:
-    return row.sampler_id, row.index
-
-
-async def _judge(verifier: Verifier, problem: Problem, sample: Sample, trial: int) -> Verdict:
-    """Return the verdict; a verifier that fails gives an ERROR, which is not an answer."""
-    try:
-        return await verifier.verify(problem, sample, trial)
-    except ConfigError:
-        raise
-    except VervetError as error:
-        detail = str(error)
-    except Exception as error:  # noqa: BLE001 - a verifier's crash is its verdict: ERROR
-        detail = f"{verifier.id}: {type(error).__name__}: {error}"
-    names = (sample.problem_id, sample.sampler_id, sample.index, verifier.id, trial)
-    return Verdict(*names, Outcome.ERROR, detail=" ".join(detail.split()))
-
-
-def _named(parts: Mapping[str, Part], name: str, what: str) -> Part:
-    """Return the part that a policy names; without a name, the first."""
-    if not name and parts:
-        return next(iter(parts.values()))
-    if name not in parts:
-        known = ", ".join(parts) or "none"
-        raise ConfigError(f"the policy asks for the {what} {name!r}; there is: {known}.")
-    return parts[name]
+def recorded(run: Run, problem: Problem) -> Known:
+    """Return what a run has of a problem; verdicts that are errors are asked for again."""
+    where = {"problem_id": problem.id}
+    samples = [row for rows in run.read(Sample, where) for row in rows]
+    verdicts = [row for rows in run.read(Verdict, where) for row in rows]
+    return Known(
+        {place(row): row for row in samples},
+        {
+            (*place(row), row.verifier_id, row.trial): row
+            for row in verdicts
+            if row.outcome is not Outcome.ERROR
+        },
+    )
