@@ -13,6 +13,8 @@ from vervet.verifiers.code.report import Report, evidence
 from vervet.verifiers.code.run import How, run_calls, run_programs, run_source, solved
 from vervet.verifiers.code.suites import Calls, Programs, Source, Suite, SuiteName, suite_of
 from vervet.verifiers.sandbox import Limits, Sandbox
+from vervet.verifiers.sandbox.cold import ColdSandbox
+from vervet.verifiers.sandbox.isolation import LOCAL, known
 from vervet.verifiers.sandbox.limits import MEBIBYTE, machine_load, processors
 
 VERSION = "1"
@@ -43,7 +45,7 @@ class UnitTests:
     def __init__(
         self,
         identity: str,
-        sandbox: Sandbox,
+        sandbox: Sandbox | ColdSandbox,
         *,
         suite: SuiteName,
         limits: Limits,
@@ -200,6 +202,17 @@ def storable(text: str) -> str:
     return " ".join(text.encode("utf-8", "replace").decode().replace("\0", "?").split())
 
 
+def sandbox_for(isolation: str, workers: int) -> Sandbox | ColdSandbox:
+    """Return the sandbox of a rung of the ladder.
+
+    Raises:
+        ConfigError: there is no such rung, or what it needs is not here.
+    """
+    if known(isolation) in LOCAL:
+        return Sandbox(isolation, workers=workers)
+    return ColdSandbox(isolation, workers=workers)
+
+
 def unit_tests(
     *,
     suite: SuiteName = "plus",
@@ -236,7 +249,7 @@ def unit_tests(
     }  # fmt: skip
     return UnitTests(
         named("unit-tests", VERSION, **parameters),
-        Sandbox(isolation, workers=workers or processors()),
+        sandbox_for(isolation, workers or processors()),
         suite=suite,
         limits=Limits(memory_bytes=memory * MEBIBYTE),
         timeout=timeout,

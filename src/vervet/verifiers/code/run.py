@@ -9,7 +9,7 @@ from vervet.errors import VerifierError
 from vervet.verifiers.code.comparators import TEXT_JUDGES
 from vervet.verifiers.code.report import Report, Status
 from vervet.verifiers.code.suites import Calls, Programs, Source
-from vervet.verifiers.sandbox import Ending, Limits, Profile, Sandbox
+from vervet.verifiers.sandbox import Ending, Limits, Profile, Runs
 from vervet.verifiers.sandbox.slots import HEADER, Turn, pack
 from vervet.verifiers.sandbox.wire import Malformed, decode
 
@@ -169,7 +169,7 @@ def fate(ending: Ending) -> tuple[Status, str]:
     return "crash", f"the process ended with status {ending.status} before its tests"
 
 
-async def run_calls(sandbox: Sandbox, calls: Calls, code: str, how: How) -> Report:
+async def run_calls(sandbox: Runs, calls: Calls, code: str, how: How) -> Report:
     """Call the candidate on every input and judge what comes back."""
     reader = CallReader(calls, how)
     job = {
@@ -210,7 +210,7 @@ class OutcomeReader(LineReader):
         return False
 
 
-async def solved(sandbox: Sandbox, calls: Calls, limits: Limits) -> Calls:
+async def solved(sandbox: Runs, calls: Calls, limits: Limits) -> Calls:
     """Return `calls` with the values its solution gives and the time each call took.
 
     Raises:
@@ -327,7 +327,7 @@ class TestReader(LineReader):
             self.turn.send(line + b"\n")
 
 
-async def run_source(sandbox: Sandbox, test: Source, code: str, how: How) -> Report:
+async def run_source(sandbox: Runs, test: Source, code: str, how: How) -> Report:
     """Run test source in one process and the candidate in another.
 
     Raises:
@@ -384,7 +384,7 @@ class OutputReader:
         return b"".join(self.chunks).decode("utf-8", "replace")
 
 
-async def run_programs(sandbox: Sandbox, programs: Programs, code: str, how: How) -> Report:
+async def run_programs(sandbox: Runs, programs: Programs, code: str, how: How) -> Report:
     """Run the candidate once for each test, its input on stdin."""
     report = Report(len(programs.cases))
     profile = profile_of(code)
@@ -400,7 +400,7 @@ async def run_programs(sandbox: Sandbox, programs: Programs, code: str, how: How
 
 
 async def judge_output(
-    sandbox: Sandbox, programs: Programs, case: tuple[str, str, str], ending: Ending, report: Report
+    sandbox: Runs, programs: Programs, case: tuple[str, str, str], ending: Ending, report: Report
 ) -> None:
     """Judge what one run printed; a run that did not end well passes nothing."""
     given, output, expected = case
@@ -418,7 +418,7 @@ async def judge_output(
         report.note("fail", "wrong output", **shown)
 
 
-async def ask_checker(sandbox: Sandbox, source: str, case: tuple[str, str, str]) -> str:
+async def ask_checker(sandbox: Runs, source: str, case: tuple[str, str, str]) -> str:
     """Ask a problem's checker program, which runs in a process of its own.
 
     Raises:

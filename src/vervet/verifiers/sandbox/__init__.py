@@ -6,6 +6,6 @@ this machine by trying to break out.
 
 from vervet.verifiers.sandbox.isolation import Isolation, Profile
 from vervet.verifiers.sandbox.limits import Ending, Limits
-from vervet.verifiers.sandbox.pool import Sandbox
+from vervet.verifiers.sandbox.pool import Runs, Sandbox
 
-__all__ = ["Ending", "Isolation", "Limits", "Profile", "Sandbox"]
+__all__ = ["Ending", "Isolation", "Limits", "Profile", "Runs", "Sandbox"]

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from vervet.errors import ConfigError, SandboxError
 from vervet.verifiers.sandbox.isolation import ADVICE, LOCAL, Isolation, Profile, known, start_of
@@ -12,6 +12,21 @@ from vervet.verifiers.sandbox.limits import Ending, Limits, processors
 from vervet.verifiers.sandbox.slots import Reader, Slot, pack
 
 PYTHON = Profile()
+
+
+class Runs(Protocol):
+    """What runs checks: warm slots, containers, a service."""
+
+    async def run(
+        self,
+        job: dict[str, Any] | bytes,
+        limits: Limits,
+        reader: Reader,
+        *,
+        profile: Profile = PYTHON,
+    ) -> Ending:
+        """Run one check."""
+        ...
 
 
 class Sandbox:
