@@ -33,7 +33,7 @@ class Problem:
     id: str
     prompt: str
     """The text shown to the model; in a conversation, its last user turn."""
-    reference: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    reference: Mapping[str, Any] = field(default_factory=dict)
     """Plain JSON data for verifiers: an answer, tests, a theorem, a repository. Never shown."""
     messages: tuple[Mapping[str, Any], ...] = ()
     """The whole conversation in the OpenAI chat form, where the problem is one."""

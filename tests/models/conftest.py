@@ -10,14 +10,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hypothesis import settings
 
 from vervet.models.openai_api import OpenAI
 from vervet.models.openai_settings import Generation, Link
 from vervet.types import Problem, Sample
-
-settings.register_profile("unhurried", deadline=None)  # a loaded machine is no failure
-settings.load_profile("unhurried")
 
 Body = dict[str, Any]
 Answer = Callable[[Body, int], Awaitable[web.StreamResponse | Body]]

@@ -5,6 +5,7 @@ stderr. Exit codes: 0 done, 1 failed, 2 user error (one line), 130 interrupted w
 that finished kept.
 """
 
+import os
 import sys
 from importlib import import_module
 
@@ -52,7 +53,8 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vervet")
-def app() -> None:
+@click.option("--prices", metavar="FILE", help="Your prices, over those of the package.")
+def app(prices: str | None) -> None:
     """Sample a model many times, vet every answer, and know what it is worth.
 
     A RUN is a folder (or a URL such as s3://bucket/run) of four tables: problems, samples,
@@ -61,6 +63,8 @@ def app() -> None:
 
     Start with:  vervet demo
     """
+    if prices:
+        os.environ["VERVET_PRICES"] = prices
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ _ASKING = (
     ),
     click.option("--limit", type=click.IntRange(min=1), help="Use the first LIMIT problems."),
     click.option("--path", help="Local file or folder of the problem set, in its upstream layout."),
-    click.option("--base-url", envvar="OPENAI_BASE_URL", help="Address of the endpoint."),
+    click.option("--base-url", help="Address of the endpoint."),
     click.option("--temperature", type=click.FloatRange(min=0), help="Of sampling."),
     click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Nucleus."),
     click.option("--max-tokens", type=click.IntRange(min=1), help="Longest completion."),
