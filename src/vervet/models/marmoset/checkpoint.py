@@ -89,6 +89,28 @@ def fingerprint(folder: Path) -> str:
     return blake2b(content, digest_size=8).hexdigest()
 
 
+def architecture(folder: Path) -> dict[str, int]:
+    """Return what costs depend on, by the names of `costs.flops.Shape`, without the weights.
+
+    Raises:
+        ConfigError: the folder holds no model of this kind.
+    """
+    with boundary(ConfigError, f"no Llama model at {folder}"):
+        shape = read_shape(json.loads((folder / "config.json").read_text()))
+    query, keys = shape.heads * shape.head, shape.groups * shape.head
+    attention = shape.hidden * (2 * query + 2 * keys)
+    layer = attention + 3 * shape.hidden * shape.wide + 2 * shape.hidden
+    tables = shape.vocabulary * shape.hidden * (1 if shape.tied else 2)
+    return {
+        "parameters": shape.layers * layer + tables + shape.hidden,
+        "layers": shape.layers,
+        "hidden": shape.hidden,
+        "heads": shape.heads,
+        "kv_heads": shape.groups,
+        "head_size": shape.head,
+    }
+
+
 def read_shape(config: Mapping[str, Any]) -> Shape:
     """Return the sizes; refuse what the engine does not compute."""
     scaled = config.get("rope_scaling") or config.get("rope_parameters") or {}

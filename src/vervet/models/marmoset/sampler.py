@@ -12,7 +12,7 @@ from typing import Any
 from vervet.errors import ConfigError
 from vervet.models.identity import sampler_id, seed_for
 from vervet.models.marmoset.chat import render
-from vervet.models.marmoset.checkpoint import fingerprint
+from vervet.models.marmoset.checkpoint import architecture, fingerprint
 from vervet.models.marmoset.choice import Decoding
 from vervet.models.marmoset.pool import Pool, Reply
 from vervet.types import Problem, Sample
@@ -77,6 +77,7 @@ class Marmoset:
             "provider": "marmoset",
             "model": self.name,
             "weights": fingerprint(self.folder),
+            "shape": architecture(self.folder),
             **asdict(self.decoding),
             "stop": list(self.decoding.stop),
             "seed": self.seed,
@@ -126,7 +127,6 @@ class Marmoset:
                 prompt_tokens=prompt_tokens,
                 completion_tokens=tokens,
                 shared_tokens=prompt_tokens if place else 0,
-                cost=0.0,
                 seconds=seconds,
                 seed=seed_for(self.seed, problem.id, index),
             )
