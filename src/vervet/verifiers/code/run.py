@@ -7,6 +7,12 @@ from typing import Any
 
 from vervet.errors import VerifierError
 from vervet.verifiers.code.comparators import TEXT_JUDGES
+from vervet.verifiers.code.languages import (
+    environment_of,
+    profile_for,
+    recipe_for,
+    search_path,
+)
 from vervet.verifiers.code.report import Report, Status
 from vervet.verifiers.code.suites import Calls, Programs, Source
 from vervet.verifiers.sandbox import Ending, Limits, Profile, Runs
@@ -22,6 +28,7 @@ PYTEST = Profile(
 )
 NUMPY = Profile("numpy", preload=("numpy",), packages=("numpy",))
 PYTHON = Profile()
+COMPILE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,8 +391,71 @@ class OutputReader:
         return b"".join(self.chunks).decode("utf-8", "replace")
 
 
+class ForeignReader(LineReader):
+    """Judges the output of each run of a program in another language."""
+
+    def __init__(self, programs: Programs, how: How) -> None:
+        super().__init__()
+        self.programs, self.how = programs, how
+        self.report = Report(len(programs.cases))
+
+    def take(self, lines: list[bytes]) -> bool:
+        """Judge whole lines; enough after the first failure."""
+        for line in lines:
+            if len(self.report.statuses) < self.report.total:
+                self.judge_line(line)
+            self.progress += 1
+            if self.report.failure is not None and not self.how.all_tests:
+                return True
+        return False
+
+    def judge_line(self, line: bytes) -> None:
+        """Judge one run."""
+        given, expected = self.programs.cases[len(self.report.statuses)]
+        found = json.loads(line[1:])
+        if line[:1] == b"x":
+            self.report.note("error", f"does not compile: {found}")
+            return
+        status, output, errors = found
+        shown: dict[str, Any] = {"given": given, "output": output, "expected": expected}
+        if status in {124, -24}:  # ours, or SIGXCPU
+            self.report.note("time", "out of time", **shown)
+        elif status:
+            kind: Status = "crash" if status < 0 else "error"
+            self.report.note(kind, f"status {status}: {errors}", **shown)
+        elif TEXT_JUDGES[self.programs.comparator](output, expected):
+            self.report.note("pass")
+        else:
+            self.report.note("fail", "wrong output", **shown)
+
+
+async def run_foreign(sandbox: Runs, programs: Programs, code: str, how: How) -> Report:
+    """Compile a program in another language and run it on every test.
+
+    Raises:
+        ConfigError: its tool chain is not installed.
+    """
+    recipe = recipe_for(programs.language)
+    seconds, reader = how.limits.cpu_seconds, ForeignReader(programs, how)
+    job = {
+        "mode": "foreign", "code": code, "file": recipe.file, "compile": list(recipe.compile),
+        "command": list(recipe.run), "inputs": [given.encode() for given, _ in programs.cases],
+        "seconds": seconds, "compile_seconds": COMPILE_SECONDS, "path": search_path(),
+        "address_space": how.limits.memory_bytes if recipe.address_space else 0,
+        "home": "/tmp",  # noqa: S108 - inside
+        "environment": environment_of(programs.language),
+    }  # fmt: skip
+    patience = COMPILE_SECONDS + seconds + 5
+    limits = replace(how.limits, cpu_seconds=patience, wall_seconds=patience, total_seconds=3600)
+    profile = profile_for(programs.language)
+    ending = await sandbox.run(pack(job), limits, reader, profile=profile)
+    return finish(reader.report, ending)
+
+
 async def run_programs(sandbox: Runs, programs: Programs, code: str, how: How) -> Report:
     """Run the candidate once for each test, its input on stdin."""
+    if programs.language != "python":
+        return await run_foreign(sandbox, programs, code, how)
     report = Report(len(programs.cases))
     profile = profile_of(code)
     for given, expected in programs.cases:

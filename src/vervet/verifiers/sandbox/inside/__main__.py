@@ -101,8 +101,11 @@ def prepare(settings: dict[str, Any]) -> Any:  # noqa: ANN401 - a function of th
     warm_up(settings["preload"])
     if settings["ours"]:
         importlib.import_module("vervet.verifiers.sandbox.inside.tester")
+    if settings["execute"]:
+        foreign = importlib.import_module("vervet.verifiers.sandbox.inside.foreign")
+        runner.MORE["foreign"] = foreign.run
     if settings["namespaces"]:
-        confine.build_root(settings["binds"], settings["scratch"])
+        confine.build_root(settings["binds"], settings["scratch"], proc=settings["execute"])
         confine.drop_root(proc)
         confine.drop_capabilities()
     else:

@@ -16,7 +16,7 @@ from typing import Any
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x02000000, 0x04000000, 0x08000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
 NAMESPACES = NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWPID | NEWNET
-RDONLY, NOSUID, NODEV, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
+RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 DETACH = 2
 PDEATHSIG, SET_DUMPABLE, CAPBSET_DROP, NO_NEW_PRIVS, CAP_AMBIENT = 1, 4, 24, 38, 47
 CAPABILITY_VERSION = 0x20080522
@@ -79,7 +79,7 @@ def map_ids(proc: int, user: int, group: int) -> None:
     os.close(proc)
 
 
-def build_root(binds: list[tuple[str, str]], scratch: int) -> None:
+def build_root(binds: list[tuple[str, str]], scratch: int, *, proc: bool) -> None:
     """Make a root of read-only `binds`, five devices and a private tmpfs of `scratch` bytes."""
     mount("none", "/", "", REC | PRIVATE)
     mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, "size=1m,mode=755")  # noqa: S108 - a mount point every system has
@@ -94,6 +94,9 @@ def build_root(binds: list[tuple[str, str]], scratch: int) -> None:
         bind(f"/old/dev/{name}", f"/dev/{name}", device=True)
     os.makedirs("/tmp", exist_ok=True)  # noqa: S108 - inside, in an empty root
     mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, f"size={scratch},nr_inodes=4096,mode=777")  # noqa: S108
+    if proc:  # compilers and virtual machines look for themselves; only processes are shown
+        os.makedirs("/proc", exist_ok=True)
+        mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC, "subset=pid,hidepid=2")
     system("umount2", b"/old", DETACH)
     os.rmdir("/old")
     mount("none", "/", "", REMOUNT | BIND | RDONLY | NOSUID | NODEV)

@@ -23,6 +23,8 @@ EXCERPT = 2_000
 HEADER = 8
 PARTS = 20_000_000
 NAME = "solution"
+MORE: dict[str, Callable[[int, dict[str, Any]], int]] = {}
+"""Modes that only some slots have."""
 
 
 class Excerpt(io.TextIOBase):
@@ -100,6 +102,7 @@ def run(channel: int, job: dict[str, Any]) -> int:
         "serve": serve,
         "program": program,
         "test": test,
+        **MORE,
     }
     return modes[job["mode"]](channel, job)
 

@@ -61,7 +61,15 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "preadv2": (327, 286), "pwritev2": (328, 287), "statx": (332, 291), "rseq": (334, 293),
     "pidfd_open": (434, 434), "close_range": (436, 436), "faccessat2": (439, 439),
 }  # fmt: skip
-EXECUTE: dict[str, tuple[int | None, int | None]] = {"execve": (59, 221), "vfork": (58, None)}
+EXECUTE: dict[str, tuple[int | None, int | None]] = {
+    "execve": (59, 221), "vfork": (58, None), "arch_prctl": (158, None), "fchown": (93, 55),
+    "chown": (92, None), "lchown": (94, None), "fchownat": (260, 54), "capget": (125, 90),
+    "getpriority": (140, 141), "getcpu": (309, 168), "mlock": (149, 228), "munlock": (150, 229),
+    "rt_sigtimedwait": (128, 137), "rt_sigpending": (127, 136), "rt_sigsuspend": (130, 133),
+    "splice": (275, 76), "tee": (276, 77), "inotify_init1": (294, 26), "signalfd4": (289, 74),
+    "sync_file_range": (277, 84), "sched_setaffinity": (203, 122),
+    "pkey_alloc": (330, 289), "pkey_free": (331, 290), "pkey_mprotect": (329, 288),
+}  # fmt: skip
 """What compiled programs need besides: to be started."""
 CLONE, CLONE3, PRLIMIT, PRCTL = (56, 220), (435, 435), (302, 261), (157, 167)
 
