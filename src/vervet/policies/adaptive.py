@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from vervet.policies.flow import Choice, Draw, Flow, Pool, Verify, at_least
-from vervet.policies.votes import tally, winner
+from vervet.policies.flow import Draw, Flow, Verify, at_least
+from vervet.policies.voting import count_votes, most_voted
 from vervet.types import Problem
 
 
@@ -18,6 +18,7 @@ class AdaptiveConsistency:
     limit: int
     verifier: str
     confidence: float = 0.95
+    model: str = ""
 
     def __post_init__(self) -> None:
         at_least(self.limit, 1, "adaptive-consistency: limit")
@@ -26,14 +27,14 @@ class AdaptiveConsistency:
         """Draw, read, stop when the vote is decided."""
         del problem
         for drawn in range(1, self.limit + 1):
-            yield Draw(1)
+            yield Draw(1, self.model)
             pool = yield Verify((drawn - 1,), self.verifier)
-            weight, first = _count(pool, self.verifier, drawn)
+            weight, first = count_votes(pool, self.verifier, drawn)
             leaders = sorted(weight.values(), reverse=True)[:2]
             sure = ahead(*(int(v) for v in (*leaders, 0, 0)[:2]))
             if leaders and sure >= self.confidence:
                 break
-        return _choose(weight, first, drawn)
+        return most_voted(weight, first, drawn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class EarlyStopping:
     limit: int
     verifier: str
     window: int = 5
+    model: str = ""
 
     def __post_init__(self) -> None:
         at_least(self.window, 1, "early-stopping: window")
@@ -57,14 +59,14 @@ class EarlyStopping:
         drawn = 0
         while drawn < self.limit:
             count = min(self.window, self.limit - drawn)
-            yield Draw(count)
+            yield Draw(count, self.model)
             latest = range(drawn, drawn + count)
             pool = yield Verify(latest, self.verifier)
             drawn += count
             answers = {pool.answer(i, self.verifier) for i in latest}
             if count == self.window and len(answers) == 1 and None not in answers:
                 break
-        return _choose(*_count(pool, self.verifier, drawn), drawn)
+        return most_voted(*count_votes(pool, self.verifier, drawn), drawn)
 
 
 def ahead(leader: int, runner_up: int) -> float:
@@ -82,14 +84,3 @@ def ahead(leader: int, runner_up: int) -> float:
         below += term
         term = term * (trials - successes) // (successes + 1)
     return 1 - below / (1 << trials)
-
-
-def _count(pool: Pool, verifier: str, drawn: int) -> tuple[dict[str, float], dict[str, int]]:
-    return tally((i, pool.answer(i, verifier), 1.0) for i in range(drawn))
-
-
-def _choose(weight: dict[str, float], first: dict[str, int], drawn: int) -> Choice:
-    best = winner(weight, first)
-    if best is None:
-        return Choice(None, "no sample gave an answer")
-    return Choice(first[best], f"{weight[best]:.0f} of {drawn} votes", weight[best] / drawn)

@@ -20,6 +20,7 @@ class BestOf:
     verifier: str = BY_LOGPROB
     trials: int = 1
     threshold: float | None = None
+    model: str = ""
 
     def __post_init__(self) -> None:
         at_least(self.n, 1, "best-of: n")
@@ -28,7 +29,7 @@ class BestOf:
     def flow(self, problem: Problem, /) -> Flow:
         """Draw n, score, take the best."""
         del problem
-        pool = yield Draw(self.n)
+        pool = yield Draw(self.n, self.model)
         if self.verifier != BY_LOGPROB:
             pool = yield Verify(range(self.n), self.verifier, self.trials)
         scored = [(score, -i) for i in range(self.n) if (score := self._score(pool, i)) is not None]
@@ -37,7 +38,7 @@ class BestOf:
         best, place = max(scored)
         if self.threshold is not None and best < self.threshold:
             return Choice(None, f"the best score {best:.3g} is below {self.threshold:g}")
-        return Choice(-place, f"score {best:.3g}, the best of {len(scored)}")
+        return Choice(-place, f"score {best:.3g}, the best of {len(scored)}", best)
 
     def _score(self, pool: Pool, position: int) -> float | None:
         if self.verifier == BY_LOGPROB:

@@ -15,6 +15,7 @@ class FirstAccepted:
 
     limit: int
     verifier: str
+    model: str = ""
 
     def __post_init__(self) -> None:
         at_least(self.limit, 1, "first-accepted: limit")
@@ -23,7 +24,7 @@ class FirstAccepted:
         """Draw, verify, stop at the first acceptance."""
         del problem
         for position in range(self.limit):
-            yield Draw(1)
+            yield Draw(1, self.model)
             pool = yield Verify((position,), self.verifier)
             if pool.accepted(position, self.verifier):
                 return Choice(position, f"accepted at attempt {position + 1}")

@@ -127,18 +127,31 @@ class Policy(Protocol):
 def name_of(policy: Policy) -> str:
     """Return the policy's settings as they would be written: its identity in the tables.
 
+    A policy inside another is written `name(key=value;key=value)`.
+
     >>> from vervet.policies.majority import Majority
     >>> name_of(Majority(n=32, verifier="gsm8k-answer"))
     'majority:n=32,verifier=gsm8k-answer'
     """
+    name, settings = _settings(policy)
+    return f"{name}:{','.join(settings)}" if settings else name
+
+
+def _settings(policy: Policy) -> tuple[str, list[str]]:
     words = "".join(f"-{c.lower()}" if c.isupper() else c for c in type(policy).__name__)
-    name = words.removeprefix("-")
-    written = [
-        f"{f.name}={getattr(policy, f.name)}"
+    given = [
+        (f.name, value)
         for f in fields(policy)  # type: ignore[arg-type]  # a protocol cannot ask for a dataclass
-        if getattr(policy, f.name) != f.default
+        if (value := getattr(policy, f.name)) != f.default
     ]
-    return f"{name}:{','.join(written)}" if written else name
+    return words.removeprefix("-"), [f"{key}={_written(value)}" for key, value in given]
+
+
+def _written(value: object) -> str:
+    if not isinstance(value, Policy):
+        return str(value)
+    name, settings = _settings(value)
+    return f"{name}({';'.join(settings)})"
 
 
 def at_least(value: float, least: float, what: str) -> None:

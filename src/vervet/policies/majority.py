@@ -18,6 +18,7 @@ class Majority:
     n: int
     verifier: str
     margin: float = 0.0
+    model: str = ""
 
     def __post_init__(self) -> None:
         at_least(self.n, 1, "majority: n")
@@ -25,7 +26,7 @@ class Majority:
     def flow(self, problem: Problem, /) -> Flow:
         """Draw n, read answers, count."""
         del problem
-        yield Draw(self.n)
+        yield Draw(self.n, self.model)
         pool = yield Verify(range(self.n), self.verifier)
         weight, first = tally((i, pool.answer(i, self.verifier), 1.0) for i in range(self.n))
         best = winner(weight, first)

@@ -18,6 +18,7 @@ class Weighted:
     verifier: str
     judge: str
     trials: int = 1
+    model: str = ""
 
     def __post_init__(self) -> None:
         at_least(self.n, 1, "weighted: n")
@@ -26,7 +27,7 @@ class Weighted:
     def flow(self, problem: Problem, /) -> Flow:
         """Draw n, read, score, sum."""
         del problem
-        yield Draw(self.n)
+        yield Draw(self.n, self.model)
         yield Verify(range(self.n), self.verifier)
         pool = yield Verify(range(self.n), self.judge, self.trials)
         scores = [pool.score(i, self.judge) for i in range(self.n)]

@@ -1,0 +1,80 @@
+"""Policies made of policies: reading one inside another, and running one after another."""
+
+from collections.abc import Generator
+
+from vervet import registry
+from vervet.errors import ConfigError
+from vervet.policies.flow import Choice, Draw, Flow, Policy, Pool, Verify
+from vervet.types import Sample, Verdict
+
+
+def inner(spec: str | Policy) -> Policy:
+    """Return the policy written as `name(key=value;key=value)`, or the object itself.
+
+    Raises:
+        ConfigError: it is not written so, or there is no such policy.
+
+    >>> inner("majority(n=8;verifier=v)")
+    Majority(n=8, verifier='v', margin=0.0, model='')
+    """
+    if not isinstance(spec, str):
+        return spec
+    name, opened, rest = spec.partition("(")
+    if opened and not rest.endswith(")"):
+        raise ConfigError(f"policy {spec!r}: a parenthesis is open. Write name(key=value;...).")
+    settings: dict[str, object] = {}
+    for part in _parts(rest.removesuffix(")")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise ConfigError(f"policy {spec!r}: {part!r} is not key=value.")
+        settings[key] = value if "(" in value else registry.parse(f"x:{part}")[1][key]
+    found: Policy = registry.find("policies", name, **settings)
+    return found
+
+
+def _parts(text: str) -> list[str]:
+    """Split at the semicolons that are not inside parentheses."""
+    parts, depth = [""], 0
+    for sign in text:
+        depth += (sign == "(") - (sign == ")")
+        if sign == ";" and not depth:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [part for part in parts if part]
+
+
+class Later(Pool):
+    """The part of a pool that a second policy paid for, numbered from zero."""
+
+    __slots__ = ("start", "whole")
+
+    def __init__(self, whole: Pool, start: int) -> None:
+        super().__init__()
+        self.whole, self.start = whole, start
+        self.samples: list[Sample] = whole.samples[start:]
+
+    def about(self, position: int, verifier: str) -> tuple[Verdict, ...]:
+        """Return what `verifier` said of the sample at `position` of this part."""
+        return self.whole.about(position + self.start, verifier)
+
+
+def after(flow: Flow, pool: Pool) -> Generator[Draw | Verify, Pool, tuple[Choice, Pool]]:
+    """Run `flow` on what is drawn after `pool`; return its choice and the pool, both of the whole.
+
+    `return (yield from after(policy.flow(problem), pool))`.
+    """
+    start = len(pool.samples)
+    try:
+        request = next(flow)
+        while True:
+            if isinstance(request, Verify):
+                moved = [position + start for position in request.positions]
+                request = Verify(moved, request.verifier, request.trials)
+            pool = yield request
+            request = flow.send(Later(pool, start) if start else pool)
+    except StopIteration as stop:
+        choice: Choice = stop.value
+    if choice.position is None:
+        return choice, pool
+    return Choice(choice.position + start, choice.reason, choice.confidence), pool
