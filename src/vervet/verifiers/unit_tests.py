@@ -62,8 +62,8 @@ class UnitTests:
 
     @property
     def concurrency(self) -> int:
-        """How many samples are run at a time: one for each processor."""
-        return self.sandbox.workers
+        """How many samples are judged at a time: one for each slot and one that is made ready."""
+        return self.sandbox.workers + 1
 
     async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
         """Accept if every test passes.
