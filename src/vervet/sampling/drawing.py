@@ -21,6 +21,8 @@ from vervet.types import Problem, Sample, Sampler, Watcher
 
 PATIENCE = 2
 """Rounds of nothing but failures, one request per lane each, after which sampling stops."""
+WAITING_ROWS = 1024
+"""Samples that may wait for a slower stage; they may be long."""
 MOST_REASONS = 20
 TRIES = 5
 """Workers that may be lost over one request."""
@@ -99,7 +101,7 @@ class Drawing:
         present = self.total - self.missing
         for stage in then:
             await asyncio.to_thread(stage.prepare, self.missing)
-        self.channels = [Channel(engine.batch_rows) for _ in then]
+        self.channels = [Channel(WAITING_ROWS) for _ in then]
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [

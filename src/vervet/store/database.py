@@ -19,7 +19,7 @@ from vervet.store.schema import Column, Table, to_columns
 MEMORY = "1GB"
 """What DuckDB may use before it spills to disk."""
 THREADS = 4
-FETCH_ROWS = 2048
+FETCH_ROWS = 1024
 PARQUET = "FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false"
 
 Where: TypeAlias = Mapping[str, object]
