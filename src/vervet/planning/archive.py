@@ -1,0 +1,192 @@
+"""Recorded rows as arrays: what a policy can be replayed on a hundred thousand times."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vervet.costs.dollars import Price, token_dollars
+from vervet.errors import ConfigError
+from vervet.policies.flow import Recorded
+from vervet.types import Outcome, Problem, Sample, Verdict
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Rows = Sequence[tuple[Problem, Recorded]]
+NO_PRICES: Mapping[str, Price] = {}
+Reading = Callable[[Sample], float | None]
+VALUE = {Outcome.ACCEPT: 1, Outcome.REJECT: -1, Outcome.ERROR: 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one verifier said of one model's samples; (problems, samples + 1[, trials]).
+
+    The last column stands for a sample that is not there.
+    """
+
+    told: Ints
+    """Trials recorded."""
+    answer: Ints
+    """Code of the answer among those of the problem, −1 where there is none."""
+    outcome: NDArray[np.int8]
+    """1 accepts, −1 rejects, 0 error or not there; by trial."""
+    score: Floats
+    """As `Pool.score` counts it, NaN where there is none; by trial."""
+    tokens: Floats
+    dollars: Floats
+    seconds: Floats
+
+    def accepted(self, trials: int) -> NDArray[np.bool_]:
+        """Return what the majority of the first trials accepts."""
+        return np.asarray(self.outcome[:, :, :trials].sum(axis=2, dtype=np.int64) > 0)
+
+    def mean_score(self, trials: int) -> Floats:
+        """Return the mean score over the first trials, NaN where all failed."""
+        total, count = np.zeros(self.told.shape), np.zeros(self.told.shape)
+        for trial in range(min(trials, self.score.shape[2])):  # in order, as the flow adds them
+            known = np.isfinite(self.score[:, :, trial])
+            total += np.where(known, self.score[:, :, trial], 0.0)
+            count += known
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / count)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One model's samples of every problem; arrays of shape (problems, samples + 1)."""
+
+    model: str
+    size: Ints
+    """Samples recorded of each problem."""
+    right: Floats
+    """1 right, 0 wrong, NaN where the truth is not known."""
+    logprob: Floats
+    tokens: Floats
+    dollars: Floats
+    seconds: Floats
+    heard: dict[str, Heard]
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Everything recorded about some problems, as arrays and as rows."""
+
+    rows: Rows
+    truth: str
+    """The verifier whose verdict says what is right."""
+    shelves: dict[str, Shelf]
+
+    @property
+    def problems(self) -> int:
+        """Number of problems."""
+        return len(self.rows)
+
+
+def archive(rows: Rows, truth: str, *, prices: Mapping[str, Price] = NO_PRICES) -> Archive:
+    """Turn recorded rows into arrays.
+
+    Args:
+        rows: the problems with everything recorded about them; all have the same models.
+        truth: the verifier whose verdict says what is right.
+        prices: of the verifiers that are models, by their names.
+
+    Raises:
+        ConfigError: there are no problems, or no verdicts of `truth`.
+    """
+    if not rows:
+        raise ConfigError("no problem has samples of every model. Give runs of the same problems.")
+    models = list(rows[0][1].samples)
+    shelves = {m: _shelf(m, rows, truth, prices) for m in models}
+    if not any(np.isfinite(shelf.right).any() for shelf in shelves.values()):
+        known = ", ".join(verifiers_in(rows)) or "none"
+        raise ConfigError(f"no verdicts of {truth!r}, so nothing is right. There are: {known}.")
+    return Archive(rows, truth, shelves)
+
+
+def verifiers_in(rows: Rows) -> list[str]:
+    """Return the names of all verifiers that said anything."""
+    found: dict[str, None] = {}
+    for _, recorded in rows:
+        for _, _, verifier in recorded.verdicts:
+            found.setdefault(verifier)
+    return list(found)
+
+
+def _shelf(model: str, rows: Rows, truth: str, prices: Mapping[str, Price]) -> Shelf:
+    drawn = [recorded.samples[model] for _, recorded in rows]
+    width = max(map(len, drawn)) + 1
+    names = verifiers_in(rows)
+    heard = {name: _heard(drawn, rows, name, prices.get(name)) for name in names}
+    right = np.full((len(rows), width), np.nan)
+    if truth in heard:
+        told = heard[truth]
+        votes = told.outcome.sum(axis=2, dtype=np.int64)
+        judged = (told.outcome != 0).any(axis=2)
+        right = np.where(judged, (votes > 0).astype(np.float64), np.nan)
+    return Shelf(
+        model,
+        np.array([len(samples) for samples in drawn]),
+        right,
+        _column(drawn, width, lambda s: s.logprob),
+        _column(drawn, width, _tokens),
+        _column(drawn, width, lambda s: s.cost),
+        _column(drawn, width, lambda s: s.seconds),
+        heard,
+    )
+
+
+def _tokens(sample: Sample) -> float | None:
+    if sample.completion_tokens is None:
+        return None
+    prompt = (sample.prompt_tokens or 0) - (sample.shared_tokens or 0)
+    return prompt + sample.completion_tokens
+
+
+def _column(drawn: Sequence[Sequence[Sample]], width: int, of: Reading) -> Floats:
+    column = np.full((len(drawn), width), np.nan)
+    for place, samples in enumerate(drawn):
+        values = [of(sample) for sample in samples]
+        column[place, : len(values)] = [np.nan if v is None else v for v in values]
+    return column
+
+
+def _heard(drawn: Sequence[Sequence[Sample]], rows: Rows, name: str, price: Price | None) -> Heard:
+    told = [
+        [recorded.verdicts.get((s.sampler_id, s.index, name), ()) for s in samples]
+        for samples, (_, recorded) in zip(drawn, rows, strict=True)
+    ]
+    trials = max((len(v) for problem in told for v in problem), default=0)
+    shape = (len(rows), max(map(len, drawn)) + 1, max(trials, 1))
+    outcome = np.zeros(shape, dtype=np.int8)
+    score, prompt, reply = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape)
+    seconds = np.zeros(shape)
+    answer, count = np.full(shape[:2], -1), np.zeros(shape[:2], dtype=np.int64)
+    for p, problem in enumerate(told):
+        codes: dict[str, int] = {}
+        for i, verdicts in enumerate(problem):
+            count[p, i] = len(verdicts)
+            answer[p, i] = _code(verdicts, codes)
+            for t, verdict in enumerate(verdicts):
+                outcome[p, i, t] = VALUE[verdict.outcome]
+                score[p, i, t] = _score(verdict)
+                prompt[p, i, t] = verdict.prompt_tokens or 0
+                reply[p, i, t] = verdict.completion_tokens or 0
+                seconds[p, i, t] = verdict.seconds or 0.0
+    dollars = token_dollars(price, prompt, reply).total
+    return Heard(count, answer, outcome, score, prompt + reply, dollars, seconds)
+
+
+def _code(verdicts: Sequence[Verdict], codes: dict[str, int]) -> int:
+    """Return the code of the answer of the first trial, which is the one that policies read."""
+    if not verdicts or verdicts[0].outcome is Outcome.ERROR or verdicts[0].answer is None:
+        return -1
+    return codes.setdefault(verdicts[0].answer, len(codes))
+
+
+def _score(verdict: Verdict) -> float:
+    if verdict.outcome is Outcome.ERROR:
+        return float("nan")
+    accepted = float(verdict.outcome is Outcome.ACCEPT)
+    return accepted if verdict.score is None else verdict.score

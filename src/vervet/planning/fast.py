@@ -1,0 +1,231 @@
+"""Built-in policies on a hundred thousand orders at once, equal to the generic replay.
+
+`pick` has one short function for each policy that draws from one model; a policy that has none is
+replayed by its flow. Nothing here may decide differently from the flow: a test compares them on
+the same orders.
+"""
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vervet.errors import NotRecorded
+from vervet.planning.archive import Floats, Heard, Ints, Shelf
+from vervet.planning.votes import (
+    certain,
+    consistent,
+    idle,
+    most_voted,
+    race,
+    unanimous,
+)
+from vervet.policies.abstain import Abstain
+from vervet.policies.adaptive import AdaptiveConsistency, EarlyStopping
+from vervet.policies.best_of import BY_LOGPROB, BestOf
+from vervet.policies.certified import Certified
+from vervet.policies.first_accepted import FirstAccepted
+from vervet.policies.fixed import Fixed
+from vervet.policies.majority import Majority
+from vervet.policies.posterior import Posterior
+from vervet.policies.verify_then_vote import VerifyThenVote
+from vervet.policies.weighted import Weighted
+
+Asked = tuple[tuple[str, int], ...]
+"""Verifiers and trials that every drawn sample is given to."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Some problems of one model, each in many orders; rows are (problem, order)."""
+
+    shelf: Shelf
+    problem: Ints
+    """Of each row."""
+    order: Ints
+    """Shape (rows, samples): recorded places in the order of drawing; −1 is not there."""
+
+    def take(self, column: NDArray[Any], limit: int) -> NDArray[Any]:
+        """Return a column of the shelf in the order of drawing, the first `limit` samples."""
+        missing = limit - self.order.shape[1]
+        order = self.order[:, :limit]
+        if missing > 0:
+            order = np.pad(order, ((0, 0), (0, missing)), constant_values=-1)
+        return np.asarray(column[self.problem[:, None], order])
+
+    def full(self, count: int) -> Ints:
+        """Return a draw of `count` samples in every row."""
+        return np.full(len(self.problem), count)
+
+    def heard(self, verifier: str) -> Heard:
+        """Return what a verifier said.
+
+        Raises:
+            NotRecorded: it said nothing.
+        """
+        if verifier not in self.shelf.heard:
+            raise NotRecorded(
+                f"{verifier!r} judged none of these samples. "
+                f"Run `vervet verify --verifier {verifier}`."
+            )
+        return self.shelf.heard[verifier]
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What a policy does in every row."""
+
+    place: Ints
+    """Chosen place in the order of drawing, −1 where it abstains."""
+    drawn: Ints
+    asked: Asked = ()
+    trust: Floats | None = None
+    """The policy's confidence; None where it has none."""
+    window: int = 0
+    """Samples asked for at once; 0 is all."""
+
+
+@singledispatch
+def pick(policy: object, view: View) -> Picked | None:
+    """Return what `policy` does in every row, or None where only its flow can say."""
+    del policy, view
+    return None
+
+
+@pick.register
+def _(policy: Fixed, view: View) -> Picked:
+    del policy
+    return Picked(np.zeros(len(view.problem), dtype=np.int64), view.full(1))
+
+
+@pick.register
+def _(policy: Majority, view: View) -> Picked:
+    found = _voted(view, policy.verifier, policy.n, view.full(policy.n))
+    if found.trust is None:
+        return found
+    kept = found.trust >= policy.margin
+    return _only(found, kept)
+
+
+@pick.register
+def _(policy: AdaptiveConsistency, view: View) -> Picked:
+    codes = view.take(view.heard(policy.verifier).answer, policy.limit)
+    drawn = race(codes, consistent(policy.confidence, policy.limit))
+    return _voted(view, policy.verifier, policy.limit, drawn, window=1)
+
+
+@pick.register
+def _(policy: Certified, view: View) -> Picked:
+    codes = view.take(view.heard(policy.verifier).answer, policy.limit)
+    drawn = race(codes, certain(policy.error, policy.limit))
+    return _voted(view, policy.verifier, policy.limit, drawn, window=1)
+
+
+@pick.register
+def _(policy: Posterior, view: View) -> Picked:
+    codes = view.take(view.heard(policy.verifier).answer, policy.limit)
+    drawn = race(codes, idle(policy.gain, policy.limit))
+    return _voted(view, policy.verifier, policy.limit, drawn, window=1)
+
+
+@pick.register
+def _(policy: EarlyStopping, view: View) -> Picked:
+    drawn = unanimous(view.take(view.heard(policy.verifier).answer, policy.limit), policy.window)
+    return _voted(view, policy.verifier, policy.limit, drawn, window=policy.window)
+
+
+@pick.register
+def _(policy: Weighted, view: View) -> Picked | None:
+    if policy.judge == policy.verifier:
+        return None
+    return _weighed(view, policy.verifier, policy.judge, policy.n, policy.trials)
+
+
+@pick.register
+def _(policy: VerifyThenVote, view: View) -> Picked | None:
+    if policy.judge == policy.verifier:
+        return None
+    if policy.per == "answer":
+        return _weighed(view, policy.verifier, policy.judge, policy.n, policy.trials)
+    codes = view.take(view.heard(policy.verifier).answer, policy.n)
+    scores = view.take(view.heard(policy.judge).mean_score(policy.trials), policy.n)
+    scored = np.isfinite(scores)
+    votes = _votes(np.where(scored, codes, -1))
+    best = np.where(scored, scores, -np.inf).max(axis=1)
+    level = scored & (scores == best[:, None])
+    most = np.where(level, votes, -1).max(axis=1)
+    place = (level & (votes == most[:, None])).argmax(axis=1)
+    asked = ((policy.verifier, 1), (policy.judge, policy.trials))
+    any_scored = scored.any(axis=1)
+    trust = np.where(any_scored, best, 0.0)
+    return Picked(np.where(any_scored, place, -1), view.full(policy.n), asked, trust)
+
+
+@pick.register
+def _(policy: BestOf, view: View) -> Picked:
+    asked: Asked = ()
+    if policy.verifier == BY_LOGPROB:
+        scores = view.take(view.shelf.logprob, policy.n)
+    else:
+        scores = view.take(view.heard(policy.verifier).mean_score(policy.trials), policy.n)
+        asked = ((policy.verifier, policy.trials),)
+    known = np.where(np.isfinite(scores), scores, -np.inf)
+    best = known.max(axis=1)
+    found = Picked(known.argmax(axis=1), view.full(policy.n), asked, best)
+    least = -np.inf if policy.threshold is None else policy.threshold
+    return _only(found, np.isfinite(best) & (best >= least))
+
+
+@pick.register
+def _(policy: FirstAccepted, view: View) -> Picked:
+    accepted = view.take(view.heard(policy.verifier).accepted(1), policy.limit)
+    ever = accepted.any(axis=1)
+    first = accepted.argmax(axis=1)
+    drawn = np.where(ever, first + 1, policy.limit)
+    return Picked(np.where(ever, first, -1), drawn, ((policy.verifier, 1),), window=1)
+
+
+@pick.register
+def _(policy: Abstain, view: View) -> Picked | None:
+    found = pick(policy.policy, view)
+    if found is None or policy.by != "confidence":
+        return None
+    trust = np.zeros(len(found.place)) if found.trust is None else found.trust
+    return _only(found, trust >= policy.below)
+
+
+def _only(found: Picked, kept: NDArray[np.bool_]) -> Picked:
+    place = np.where(kept, found.place, -1)
+    return Picked(place, found.drawn, found.asked, found.trust, found.window)
+
+
+def _voted(view: View, verifier: str, limit: int, drawn: Ints, *, window: int = 0) -> Picked:
+    codes = view.take(view.heard(verifier).answer, limit)
+    place, votes = most_voted(codes, drawn)
+    return Picked(place, drawn, ((verifier, 1),), votes / drawn, window)
+
+
+def _weighed(view: View, verifier: str, judge: str, n: int, trials: int) -> Picked:
+    codes = view.take(view.heard(verifier).answer, n)
+    scores = view.take(view.heard(judge).mean_score(trials), n)
+    place, weight = most_voted(codes, view.full(n), scores)
+    total = _total_by_answer(codes, scores)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        trust = np.where(total > 0, weight / total, 0.0)
+    return Picked(place, view.full(n), ((verifier, 1), (judge, trials)), trust)
+
+
+def _total_by_answer(codes: Ints, scores: Floats) -> Floats:
+    return np.asarray(np.where((codes >= 0) & np.isfinite(scores), scores, 0.0).sum(axis=1))
+
+
+def _votes(codes: Ints) -> Ints:
+    """Return for every sample how many samples of its row give the same answer."""
+    rows, _ = codes.shape
+    answers = int(codes.max(initial=0)) + 1
+    row = np.arange(rows)[:, None]
+    flat = row * answers + np.maximum(codes, 0)
+    counts = np.bincount(flat[codes >= 0], minlength=rows * answers)
+    return np.where(codes >= 0, counts[flat], 0)

@@ -1,0 +1,57 @@
+"""What a policy did on every problem in every order, and how two of them add up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vervet.planning.archive import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Arrays of shape (problems, orders)."""
+
+    right: Floats
+    """1 returned and right, 0 wrong or abstained, NaN returned but not known."""
+    returned: NDArray[np.bool_]
+    trust: Floats
+    """The policy's confidence; infinite where it has none."""
+    samples: Floats
+    verifications: Floats
+    tokens: Floats
+    dollars: Floats
+    seconds: Floats
+
+    @property
+    def costs(self) -> tuple[Floats, ...]:
+        """Samples, verifications, tokens, dollars, seconds."""
+        return self.samples, self.verifications, self.tokens, self.dollars, self.seconds
+
+    def by_problem(self, value: Floats) -> Floats:
+        """Return the mean over orders of what was returned; NaN where the truth is never known."""
+        counted = np.where(self.returned, value, 0.0)
+        known = np.isfinite(counted)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(
+                np.where(known, counted, 0.0).sum(axis=1) / known.sum(axis=1, dtype=np.float64)
+            )
+
+
+def joined(parts: Sequence[Outcome]) -> Outcome:
+    """Return the outcomes of all problems, given block by block."""
+    return Outcome(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Outcome)))
+
+
+def switched(first: Outcome, second: Outcome, doubt: NDArray[np.bool_]) -> Outcome:
+    """Return `first`, and where in doubt `second` on top of what the first has cost."""
+    chosen = (
+        np.where(doubt, getattr(second, name), getattr(first, name))
+        for name in ("right", "returned", "trust")
+    )
+    costs = (
+        one + np.where(doubt, two, 0.0) for one, two in zip(first.costs, second.costs, strict=True)
+    )
+    right, returned, trust = chosen
+    return Outcome(right, returned.astype(np.bool_), trust, *costs)

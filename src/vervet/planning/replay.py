@@ -1,0 +1,243 @@
+"""What a policy is expected to bring and to cost, over many random orders of recorded rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vervet.errors import NotRecorded
+from vervet.planning.archive import Archive, Floats, Ints, Shelf
+from vervet.planning.fast import Picked, View, pick
+from vervet.planning.flows import driven
+from vervet.planning.outcome import Outcome, joined, switched
+from vervet.policies.cascade import Cascade
+from vervet.policies.flow import Policy, name_of
+from vervet.stats.estimate import Estimate
+from vervet.stats.resampling import mean_interval
+
+CELLS = 4_000_000
+"""Samples that are looked at at once: bounds memory, not results."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """For every problem and model, random orders in which its samples are drawn."""
+
+    by_model: dict[str, Ints]
+    """Shape (problems, orders, samples); −1 is not there."""
+
+    @property
+    def count(self) -> int:
+        """Orders of each problem."""
+        return int(next(iter(self.by_model.values())).shape[1])
+
+    @classmethod
+    def random(cls, archive: Archive, count: int, *, seed: int = 0) -> "Orders":
+        """Draw `count` orders of every problem; a problem's orders do not depend on the others."""
+        return cls({m: _shuffled(s, count, [seed, i])
+                    for i, (m, s) in enumerate(archive.shelves.items())})  # fmt: skip
+
+    def first(self, count: int) -> "Orders":
+        """Return the first `count` orders."""
+        return Orders({model: order[:, :count] for model, order in self.by_model.items()})
+
+
+def _shuffled(shelf: Shelf, count: int, seed: list[int]) -> Ints:
+    width = shelf.right.shape[1] - 1
+    orders = np.full((len(shelf.size), count, width), -1, dtype=np.int32)
+    for problem, size in enumerate(shelf.size):
+        rng = np.random.default_rng([*seed, problem])
+        row = np.broadcast_to(np.arange(size, dtype=np.int32), (count, size))
+        orders[problem, :, :size] = rng.permuted(row, axis=1)
+    return orders
+
+
+@dataclass(frozen=True, slots=True)
+class Monte:
+    """What is left to chance because only some orders were replayed."""
+
+    orders: int
+    error: float
+    """Standard error of the accuracy over orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A policy's expected result on recorded problems."""
+
+    policy: str
+    accuracy: Estimate
+    """Share of problems answered right; what is not known to be right is excluded."""
+    wrong: Estimate
+    """Share answered wrong: false positives."""
+    abstained: Estimate
+    samples: float
+    """Mean samples a problem."""
+    verifications: float
+    tokens: float
+    """NaN where not counted."""
+    dollars: float
+    """NaN where not known."""
+    seconds: float
+    """Mean latency, what is asked for at once running at once; NaN where not known."""
+    chance: Monte
+
+
+def replayed(
+    policy: Policy, archive: Archive, orders: Orders | None = None, *, level: float = 0.95
+) -> Replayed:
+    """Return what `policy` is expected to bring and cost, averaged over random orders.
+
+    The generic replay of the policy's flow defines every number; built-in policies take a
+    vectorised path to the same numbers. Intervals are over problems; `chance.error` is the
+    rest.
+
+    Raises:
+        NotRecorded: the policy asks for more than was recorded; the message says what to draw.
+    """
+    found = outcome(policy, archive, orders or Orders.random(archive, 200))
+    return summary(policy, found, level=level)
+
+
+def summary(policy: Policy, found: Outcome, *, level: float = 0.95) -> Replayed:
+    """Average an outcome over orders and problems."""
+    right, wrong = found.by_problem(found.right), found.by_problem(1.0 - found.right)
+    by_order = np.nanmean(np.where(found.returned, found.right, 0.0), axis=0)
+    error = by_order.std(ddof=1) / np.sqrt(len(by_order)) if len(by_order) > 1 else np.nan
+    samples = int(found.samples.sum())
+    drawn, verified, tokens, dollars, seconds = (float(cost.mean()) for cost in found.costs)
+    return Replayed(
+        name_of(policy),
+        mean_interval(right, level=level, samples=samples),
+        mean_interval(wrong, level=level, samples=samples),
+        mean_interval((~found.returned).mean(axis=1), level=level, samples=samples),
+        samples=drawn,
+        verifications=verified,
+        tokens=tokens,
+        dollars=dollars,
+        seconds=seconds,
+        chance=Monte(found.right.shape[1], float(error)),
+    )
+
+
+def outcome(policy: Policy, archive: Archive, orders: Orders) -> Outcome:
+    """Return what `policy` does on every problem in every order.
+
+    Raises:
+        NotRecorded: the policy asks for more than was recorded.
+    """
+    if isinstance(policy, Cascade) and _apart(policy, archive):
+        first = outcome(policy.first, archive, orders)
+        doubt = ~first.returned | (first.trust < policy.below)
+        return switched(first, outcome(policy.then, archive, orders), doubt)
+    model = getattr(policy, "model", None)
+    inner = policy
+    while model is None and hasattr(inner, "policy"):
+        inner = inner.policy
+        model = getattr(inner, "model", None)
+    shelf = _shelf(archive, model)
+    if shelf is not None:
+        blocks = _blocks(policy, shelf, orders.by_model[shelf.model])
+        if blocks is not None:
+            return joined(blocks)
+    return driven(policy, archive, orders.by_model)
+
+
+def _apart(policy: Cascade, archive: Archive) -> bool:
+    """Tell whether the two policies of a cascade draw from different models."""
+    one, two = (getattr(p, "model", None) for p in (policy.first, policy.then))
+    known = archive.shelves
+    return one != two and one in known and two in known
+
+
+def _shelf(archive: Archive, model: str | None) -> Shelf | None:
+    """Return the shelf a policy draws from; without a name, the first."""
+    if model is None:
+        return None
+    return archive.shelves.get(model or next(iter(archive.shelves)))
+
+
+def _blocks(policy: Policy, shelf: Shelf, orders: Ints) -> list[Outcome] | None:
+    """Go over the problems a block at a time; None where only the flow can say."""
+    problems, count, width = orders.shape
+    step = max(1, CELLS // max(1, count * width))
+    found = []
+    for start in range(0, problems, step):
+        some = orders[start : start + step]
+        problem = np.repeat(np.arange(start, start + len(some)), count)
+        view = View(shelf, problem, some.reshape(-1, width))
+        picked = pick(policy, view)
+        if picked is None:
+            return None
+        found.append(_account(picked, view, (len(some), count)))
+    return found
+
+
+def _account(picked: Picked, view: View, shape: tuple[int, int]) -> Outcome:
+    """Look up what was chosen, and add up what was paid."""
+    shelf, rows = view.shelf, np.arange(len(view.problem))
+    _all_there(picked, view)
+    limit = int(picked.drawn.max(initial=0))
+    last = picked.drawn - 1
+    samples = picked.drawn.astype(np.float64)
+    tokens, dollars = (view.take(column, limit) for column in (shelf.tokens, shelf.dollars))
+    seconds = _latency(view.take(shelf.seconds, limit), picked)
+    each = 0
+    for verifier, trials in picked.asked:
+        heard = view.heard(verifier)
+        tokens = tokens + view.take(_over(heard.tokens, trials), limit)
+        dollars = dollars + view.take(_over(heard.dollars, trials), limit)
+        slowest = heard.seconds[:, :, :trials].max(axis=2)
+        seconds = seconds + _latency(view.take(slowest, limit), picked)
+        each += trials
+    kept = np.minimum(np.maximum(picked.place, 0), view.order.shape[1] - 1)
+    chosen = view.order[rows, kept]
+    returned = picked.place >= 0
+    right = np.where(returned, shelf.right[view.problem, chosen], 0.0)
+    trust = np.full(len(rows), np.inf) if picked.trust is None else picked.trust
+    return Outcome(
+        right.reshape(shape),
+        returned.reshape(shape),
+        trust.reshape(shape),
+        samples.reshape(shape),
+        (samples * each).reshape(shape),
+        np.cumsum(tokens, axis=1)[rows, last].reshape(shape),
+        np.cumsum(dollars, axis=1)[rows, last].reshape(shape),
+        seconds[rows, last].reshape(shape),
+    )
+
+
+def _over(column: Floats, trials: int) -> Floats:
+    return np.asarray(column[:, :, :trials].sum(axis=2))
+
+
+def _latency(seconds: Floats, picked: Picked) -> Floats:
+    """Return the seconds until each sample is there: what is asked for at once runs at once."""
+    limit = seconds.shape[1]
+    window = picked.window or limit
+    ends = np.empty_like(seconds)
+    before = np.zeros(len(seconds))
+    for start in range(0, limit, window):
+        part = np.maximum.accumulate(seconds[:, start : start + window], axis=1)
+        ends[:, start : start + window] = part + before[:, None]
+        before = ends[:, min(start + window, limit) - 1]
+    return ends
+
+
+def _all_there(picked: Picked, view: View) -> None:
+    """Refuse to say anything about samples or verdicts that were not recorded."""
+    have = view.shelf.size[view.problem]
+    if (picked.drawn > have).any():
+        least = int(have.min())
+        raise NotRecorded(
+            f"the policy draws more than the {least} samples recorded of {view.shelf.model!r}. "
+            f"Draw more with `vervet sample -n N`, N > {least}."
+        )
+    limit = int(picked.drawn.max(initial=0))
+    drawn = np.arange(limit) < picked.drawn[:, None]
+    for verifier, trials in picked.asked:
+        told = view.take(view.heard(verifier).told, limit)
+        if (drawn & (told < trials)).any():
+            raise NotRecorded(
+                f"{verifier!r} judged a sample {int(told[drawn].min())} of {trials} times. "
+                f"Run `vervet verify --verifier {verifier} --trials {trials}`."
+            )

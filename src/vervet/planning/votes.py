@@ -1,0 +1,121 @@
+"""Votes of many orders at once; rows are (problem, order), columns the samples in that order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vervet.planning.archive import Floats, Ints
+from vervet.policies.certified import threshold
+from vervet.policies.evidence import certificate, lead_chance
+from vervet.policies.posterior import to_gain
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """The state of the votes in every row that is still drawing."""
+
+    leader: Ints
+    """Votes of the leader."""
+    rival: Ints
+    """Votes of the runner-up."""
+    place: Ints
+    """As which answer the leader appeared, from 1."""
+    drawn: int
+
+
+Stops = Callable[[Race], Bools]
+
+
+def most_voted(codes: Ints, drawn: Ints, weights: Floats | None = None) -> tuple[Ints, Floats]:
+    """Return where the winner's first sample is (−1: nobody voted), and the winner's weight.
+
+    The heaviest answer wins; ties go to the one that was drawn first.
+    """
+    rows, width = codes.shape
+    voting = (codes >= 0) & (np.arange(width) < drawn[:, None])
+    if weights is not None:
+        voting &= np.isfinite(weights)
+    row, column = np.nonzero(voting)
+    answers = int(codes.max(initial=0)) + 1
+    flat = row * answers + codes[row, column]
+    given = None if weights is None else weights[row, column]
+    total = np.bincount(flat, given, minlength=rows * answers).astype(np.float64)
+    first = np.full(rows * answers, width)
+    first[flat[::-1]] = column[::-1]  # written last is the earliest
+    total[first == width] = -np.inf
+    total, first = total.reshape(rows, answers), first.reshape(rows, answers)
+    best = total.max(axis=1)
+    place = np.where(total == best[:, None], first, width).min(axis=1)
+    none = place == width
+    return np.where(none, -1, place), np.where(none, 0.0, best)
+
+
+def race(codes: Ints, stops: Stops) -> Ints:
+    """Return how many samples each row draws until `stops` says so, else all columns."""
+    rows, width = codes.shape
+    answers = int(codes.max(initial=0)) + 1
+    votes = np.zeros((rows, answers), dtype=np.int64)
+    order = np.zeros((rows, answers), dtype=np.int64)
+    leader, rival, ahead, seen = (np.zeros(rows, dtype=np.int64) for _ in range(4))
+    drawn, live = np.full(rows, width), np.arange(rows)
+    for column in range(width):
+        code = codes[live, column]
+        at, code = live[code >= 0], code[code >= 0]
+        fresh = votes[at, code] == 0
+        seen[at] += fresh
+        order[at[fresh], code[fresh]] = seen[at[fresh]]
+        votes[at, code] += 1
+        count, place = votes[at, code], order[at, code]
+        own = (place == ahead[at]) & (leader[at] > 0)
+        level = (count == leader[at]) & ~own
+        passed = (count > leader[at]) & ~own
+        rival[at] = np.where(
+            own, rival[at], np.where(passed, leader[at], np.maximum(rival[at], count))
+        )
+        # the winner of a tie is the answer that appeared first
+        ahead[at] = np.where(passed | (level & (place < ahead[at])), place, ahead[at])
+        leader[at] = np.maximum(leader[at], count)
+        done = stops(Race(leader[live], rival[live], ahead[live], column + 1))
+        drawn[live[done]] = column + 1
+        live = live[~done]
+        if not len(live):
+            break
+    return drawn
+
+
+def consistent(confidence: float, limit: int) -> Stops:
+    """Return the rule of Adaptive-Consistency."""
+    table = lead_chance(limit)
+    return lambda now: (now.leader > 0) & (table[now.leader, now.rival] >= confidence)
+
+
+def certain(error: float, limit: int) -> Stops:
+    """Return the rule of `Certified`."""
+    table = certificate(limit)
+    asked = np.array([np.inf, *(threshold(place, error) for place in range(1, limit + 1))])
+    return lambda now: table[now.leader, now.rival] >= asked[now.place]
+
+
+def idle(gain: float, limit: int) -> Stops:
+    """Return the rule of `Posterior`."""
+
+    def stops(now: Race) -> Bools:
+        left = to_gain(now.leader, now.rival, now.drawn, limit)
+        return np.asarray((now.leader > 0) & (left <= gain))
+
+    return stops
+
+
+def unanimous(codes: Ints, window: int) -> Ints:
+    """Return how many samples each row draws until a window of them agrees, else all columns."""
+    rows, width = codes.shape
+    drawn = np.full(rows, width)
+    for start in reversed(range(0, width - window + 1, window)):
+        some = codes[:, start : start + window]
+        agree = (some[:, 0] >= 0) & (some == some[:, :1]).all(axis=1)
+        drawn[agree] = start + window
+    return drawn

@@ -1,0 +1,150 @@
+"""The vectorised replay is the generic one, only faster; both know what they cannot say."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from vervet.errors import ConfigError, NotRecorded
+from vervet.planning.archive import Rows, archive
+from vervet.planning.fast import pick
+from vervet.planning.flows import driven
+from vervet.planning.replay import Orders, outcome, replayed
+from vervet.policies.abstain import Abstain
+from vervet.policies.adaptive import AdaptiveConsistency, EarlyStopping
+from vervet.policies.best_of import BestOf
+from vervet.policies.cascade import Cascade
+from vervet.policies.certified import Certified
+from vervet.policies.first_accepted import FirstAccepted
+from vervet.policies.fixed import Fixed
+from vervet.policies.flow import Policy, name_of
+from vervet.policies.majority import Majority
+from vervet.policies.mixture import Mixture
+from vervet.policies.pandora import Pandora
+from vervet.policies.posterior import Posterior
+from vervet.policies.verify_then_vote import VerifyThenVote
+from vervet.policies.verify_ties import VerifyTies
+from vervet.policies.weighted import Weighted
+from vervet.stats.votes import Ballot, majority
+
+Made = Callable[..., Rows]
+POLICIES: list[Policy] = [
+    Fixed("m"),
+    Majority(9, "v"),
+    Majority(9, "v", margin=0.5),
+    Majority(2, "v", model="s"),
+    Weighted(9, "v", "j"),
+    Weighted(9, "v", "j", trials=3),
+    BestOf(9),
+    BestOf(9, "j", trials=3),
+    BestOf(9, "j", threshold=0.9),
+    FirstAccepted(9, "v"),
+    FirstAccepted(2, "j", "s"),
+    AdaptiveConsistency(12, "v"),
+    AdaptiveConsistency(12, "v", confidence=0.8),
+    EarlyStopping(12, "v", window=3),
+    EarlyStopping(11, "v", window=3),
+    Certified(12, "v", error=0.3),
+    Posterior(12, "v", gain=0.02),
+    VerifyThenVote(9, 3, "j", "v"),
+    VerifyThenVote(9, 1, "j", "v"),
+    VerifyThenVote(9, 3, "j", "v", per="answer"),
+    Weighted(5, "v", "v"),
+    Abstain(Majority(9, "v"), 0.6),
+    Abstain(BestOf(5, "j", trials=3), 0.7),
+    Abstain(Majority(5, "v"), 0.3, by="margin", verifier="v"),
+    Cascade(Majority(5, "v", model="m"), Majority(3, "v", model="s"), 0.7),
+    Cascade(Posterior(9, "v", gain=0.01, model="m"), Fixed("s"), 0.7),
+    Cascade(Majority(3, "v", model="m"), Majority(5, "v", model="m"), 0.9),
+    Mixture("m*3|s*2", "v"),
+    Mixture("m*3|s*2", "v", by="accepted"),
+    VerifyTies(6, "v", "j", margin=0.2),
+    Pandora(8, "j", price=0.05),
+]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=name_of)
+def test_the_fast_path_is_the_flow_in_every_order(policy: Policy, made: Made) -> None:
+    kept = archive(made(12, {"m": 12, "s": 5}, trials=3), "v")
+    orders = Orders.random(kept, 6, seed=3)
+    fast, slow = outcome(policy, kept, orders), driven(policy, kept, orders.by_model)
+    for name in ("right", "returned", "samples", "verifications"):
+        np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name), err_msg=name)
+    kept_trust = [np.where(each.returned, each.trust, 0.0) for each in (fast, slow)]
+    np.testing.assert_allclose(*kept_trust, rtol=1e-12)
+    for name in ("tokens", "seconds"):
+        np.testing.assert_allclose(
+            getattr(fast, name), getattr(slow, name), rtol=1e-12, err_msg=name
+        )
+
+
+def test_most_built_in_policies_have_a_fast_path() -> None:
+    slow = {type(p) for p in POLICIES if pick.dispatch(type(p)) is pick.dispatch(object)}
+    assert slow == {Cascade, Mixture, VerifyTies, Pandora}
+
+
+def test_the_mean_over_orders_tends_to_the_closed_form(made: Made) -> None:
+    rows = made(20, {"m": 15}, holes=False)
+    kept = archive(rows, "v")
+    found = replayed(Majority(7, "v"), kept, Orders.random(kept, 4000))
+    ballots = [
+        Ballot.of([s.text for s in r.samples["m"]], [s.text == "a" for s in r.samples["m"]])
+        for _, r in rows
+    ]
+    exact = majority(ballots, k=[7]).mean()
+    assert found.accuracy.value == pytest.approx(exact, abs=4 * found.chance.error)
+    assert 0 < found.chance.error < 0.005
+
+
+def test_what_is_returned_wrong_and_withheld_adds_up(made: Made) -> None:
+    kept = archive(made(20, {"m": 15}, holes=False), "v")
+    found = replayed(Abstain(Majority(7, "v"), 0.6), kept)
+    parts = found.accuracy.value + found.wrong.value + found.abstained.value
+    assert parts == pytest.approx(1.0)
+    assert found.samples == 7
+    assert found.accuracy.problems == 20
+
+
+def test_costs_are_what_the_rows_say(made: Made) -> None:
+    rows = made(5, {"m": 4}, holes=False)
+    kept = archive(rows, "v")
+    found = replayed(Majority(4, "v"), kept, Orders.random(kept, 3))
+    drawn = [s for _, r in rows for s in r.samples["m"]]
+    assert found.dollars == pytest.approx(sum(s.cost or 0 for s in drawn) / 5)
+    assert found.tokens == pytest.approx(sum(7 + (s.completion_tokens or 0) for s in drawn) / 5)
+    slowest = [max(s.seconds or 0 for s in r.samples["m"]) + 0.25 for _, r in rows]
+    assert found.seconds == pytest.approx(np.mean(slowest))
+
+
+def test_unknown_dollars_of_a_judge_are_not_zero(made: Made) -> None:
+    kept = archive(made(3, {"m": 4}), "v")
+    assert np.isnan(replayed(BestOf(2, "j"), kept).dollars)
+    assert np.isfinite(replayed(BestOf(2), kept).dollars)
+
+
+@pytest.mark.parametrize("policy", [Majority(6, "v"), Mixture("m*6", "v"), Posterior(50, "v", 0.0)])
+def test_asking_for_more_than_was_drawn_says_what_to_draw(policy: Policy, made: Made) -> None:
+    kept = archive(made(3, {"m": 5}), "v")
+    with pytest.raises(NotRecorded, match=r"5 samples recorded.*vervet sample -n N"):
+        replayed(policy, kept, Orders.random(kept, 5))
+
+
+@pytest.mark.parametrize("policy", [BestOf(2, "j", trials=9), VerifyThenVote(2, 9, "j", "v")])
+def test_asking_for_more_verdicts_says_what_to_run(policy: Policy, made: Made) -> None:
+    kept = archive(made(3, {"m": 5}), "v")
+    with pytest.raises(NotRecorded, match=r"'j' judged a sample 2 of 9 times.*--trials 9"):
+        replayed(policy, kept)
+
+
+def test_a_verifier_that_never_ran_is_named(made: Made) -> None:
+    kept = archive(made(3, {"m": 5}), "v")
+    with pytest.raises(NotRecorded, match="'other' judged none of these"):
+        replayed(FirstAccepted(2, "other"), kept)
+    with pytest.raises(ConfigError, match=r"no verdicts of 'other'.*There are: v, j"):
+        archive(made(3, {"m": 5}), "other")
+
+
+def test_orders_of_a_problem_do_not_depend_on_the_other_problems(made: Made) -> None:
+    rows = made(4, {"m": 6})
+    some, all_of = (Orders.random(archive(r, "v"), 5) for r in (rows[:2], rows))
+    np.testing.assert_array_equal(some.by_model["m"], all_of.by_model["m"][:2])
