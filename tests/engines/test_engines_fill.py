@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from vervet.engines import Channel, Local, Meter, fill
-from vervet.engines.fill import taking
+from vervet.engines.fill import Batch, taking
 from vervet.errors import ModelError, StoreError, VervetError
 from vervet.types import Progress
 
@@ -183,6 +183,18 @@ async def test_rows_that_could_not_be_stored_are_tried_once_more() -> None:
     with pytest.raises(StoreError, match="the disk is full"):
         await fill(taking(range(10)), double, shelf.keep, shelf.ended, engine=Local())
     assert len(shelf.rows) == 20
+
+
+async def test_a_cancellation_is_heard_in_the_very_moment_in_which_a_batch_is_full() -> None:
+    shelf = Shelf()
+    batch: Batch[int] = Batch(shelf.keep, 1, 60.0)
+    writing = asyncio.create_task(batch.write())
+    await asyncio.sleep(0.01)
+    await batch.add(1)
+    writing.cancel()
+    done, _ = await asyncio.wait([writing], timeout=2)
+    assert done
+    assert writing.cancelled()
 
 
 async def test_a_channel_passes_rows_on_and_makes_the_producer_wait() -> None:

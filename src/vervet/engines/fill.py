@@ -85,8 +85,9 @@ class Batch(Generic[Row]):
     async def write(self) -> None:
         """Keep batches until closed."""
         while not self._closed:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), self._seconds)
+            with suppress(TimeoutError):  # not wait_for: before 3.12 it may swallow a cancellation
+                async with asyncio.timeout(self._seconds):
+                    await self._full.wait()
             await self.flush()
         await self.flush()
 

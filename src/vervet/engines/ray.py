@@ -188,7 +188,8 @@ class Team:
                 raise self._broken
             self._arrived.clear()
             try:
-                await asyncio.wait_for(self._arrived.wait(), REPLACED_SECONDS)
+                async with asyncio.timeout(REPLACED_SECONDS):
+                    await self._arrived.wait()
             except TimeoutError:
                 raise WorkerLostError("no Ray worker came: is the cluster full?") from None
         names = list(self._alive)
