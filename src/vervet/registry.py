@@ -81,6 +81,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "equations": "vervet.verifiers.equations:Equations",
         "choice": "vervet.verifiers.choice:choice",
         "exact": "vervet.verifiers.exact:exact",
+        "json": "vervet.verifiers.json_value:json_value",
         "regex": "vervet.verifiers.exact:regex",
         "all": "vervet.verifiers.combine:all_of",
         "any": "vervet.verifiers.combine:any_of",

@@ -20,6 +20,7 @@ COMMANDS = {
     "verify": "vervet.cli.running:verify",
     "select": "vervet.cli.running:select",
     "solve": "vervet.cli.running:solve",
+    "serve": "vervet.cli.serving:serve",
     "analyze": "vervet.cli.reading:analyze",
     "report": "vervet.cli.reading:report",
     "view": "vervet.cli.reading:view",

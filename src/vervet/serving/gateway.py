@@ -1,0 +1,270 @@
+"""One request through the gateway: draw, vet, select or abstain, answer, count, record."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from aiohttp import web
+
+from vervet.errors import ConfigError, ModelError
+from vervet.models.openai_settings import Kind
+from vervet.policies.flow import name_of
+from vervet.selection.driving import Drive, Parts, Row
+from vervet.serving.accounts import Account, Accounts
+from vervet.serving.answers import Answer, Paid, event
+from vervet.serving.asking import Asked, read, read_body
+from vervet.serving.menu import Menu
+from vervet.serving.metrics import Metrics
+from vervet.serving.recording import Recorder
+from vervet.serving.refusals import Refusal
+from vervet.serving.telemetry import Attributes, Traces
+from vervet.serving.upstream import Metered, Model, Relay, reply_of
+from vervet.types import Sample, Selection, Verdict
+
+BLAMED = {400, 404, 413, 415, 422}
+"""Statuses by which an endpoint says that the request is wrong."""
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the gateway takes on."""
+
+    requests: int = 256
+    """In flight; more are told to come back."""
+    body: int = 16 * 2**20
+    """Bytes of a request."""
+    seconds: float = 600.0
+    """For one answer."""
+    shutdown: float = 30.0
+    """Seconds that requests in flight have when the gateway ends."""
+    silence: float = 5.0
+    """Seconds after which a stream says that work goes on."""
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Everything the answers are made of."""
+
+    menu: Menu
+    accounts: Accounts = field(default_factory=Accounts)
+    limits: Limits = field(default_factory=Limits)
+    metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces = field(default_factory=Traces)
+    recorder: Recorder | None = None
+    draining: bool = False
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        """Answer a chat completion."""
+        return await self._answer(request, "chat")
+
+    async def completions(self, request: web.Request) -> web.StreamResponse:
+        """Answer a plain completion."""
+        return await self._answer(request, "completions")
+
+    async def _answer(self, request: web.Request, endpoint: Kind) -> web.StreamResponse:
+        account = self.accounts.of(request.headers.get("Authorization", ""))
+        if request.content_type != JSON:
+            raise Refusal(415, f"the body must be {JSON}, not {request.content_type}")
+        account.check()
+        with self._place():
+            asked = read(read_body(await request.read()), endpoint)
+            began = perf_counter()
+            with self.traces.span(f"{endpoint} {asked.model}", request.headers) as note:
+                note({"gen_ai.operation.name": endpoint, "gen_ai.request.model": asked.model})
+                if asked.stream:
+                    response = await self._stream(request, asked, account)
+                else:
+                    answer = await self.solve(asked, account)
+                    note(described(answer))
+                    response = whole(answer)
+            self.metrics.took(perf_counter() - began)
+            return response
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Take one of the places for requests in flight, or send the client away for a while."""
+        if self.draining:
+            raise Refusal(503, "the gateway is shutting down", wait=5.0)
+        if self.metrics.in_flight >= self.limits.requests:
+            said = f"{self.metrics.in_flight} requests are in flight, the most here"
+            raise Refusal(429, said, code="rate_limit_exceeded", wait=self.metrics.mean_seconds)
+        self.metrics.in_flight += 1
+        try:
+            yield
+        finally:
+            self.metrics.in_flight -= 1
+
+    async def solve(self, asked: Asked, account: Account) -> Answer:
+        """Drive the policy for one request.
+
+        Raises:
+            Refusal: the request, the endpoint or a limit stands against it.
+        """
+        model, policy = self.menu.choose(asked)
+        paid = Paid()
+
+        def leave(count: int) -> None:
+            account.check()
+            if len(paid.samples) + count > self.menu.most:
+                said = f"{name_of(policy)} draws more than {self.menu.most} samples, the most here"
+                raise Refusal(400, said, param="policy")
+
+        parts = self.menu.parts(asked, model, leave)
+        drive = Drive(policy, asked.problem, parts)
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                chosen = await self._drive(drive, model, paid, account)
+        except TimeoutError as error:
+            raise Refusal(504, f"no answer after {self.limits.seconds:g} s") from error
+        except ConfigError as error:
+            raise Refusal(400, str(error)) from error
+        except ModelError as error:
+            raise blamed(error, parts) from error
+        self.menu.learn(parts.samplers)
+        assert drive.choice is not None
+        place = drive.choice.position
+        sample = None if place is None else drive.pool.samples[place]
+        reply = reply_of(_owner(parts, sample), sample) if sample else {}
+        return Answer(asked, policy, chosen, drive.choice, paid, sample, reply)
+
+    async def _drive(self, drive: Drive, model: Model, paid: Paid, account: Account) -> Selection:
+        """Run the flow to its end; what comes is charged and recorded even if the rest does not."""
+        if self.recorder is not None:
+            await self.recorder.add(drive.problem)
+            for sampler in drive.parts.samplers.values():
+                await self.recorder.meet("samplers", sampler)
+            for verifier in drive.parts.verifiers.values():
+                await self.recorder.meet("verifiers", verifier)
+        prices = {s.id: self.menu.models[n].price for n, s in drive.parts.samplers.items()}
+        async with aclosing(drive.rows()) as rows:
+            async for row in rows:
+                if isinstance(row, Sample):
+                    dollars = account.charge(row, prices.get(row.sampler_id))
+                    self._drawn(row, model, dollars)
+                    paid.samples.append(row)
+                    paid.add(dollars)
+                elif isinstance(row, Verdict):
+                    paid.add(account.charge(row, None))
+                    paid.verdicts.append(row)
+                await self._record(row)
+        assert isinstance(row, Selection)
+        paid.samples[:] = drive.pool.samples  # as they were asked for, not as they came
+        self._judged(paid.verdicts, row)
+        return row
+
+    async def _record(self, row: Row) -> None:
+        if self.recorder is not None:
+            await self.recorder.add(row)
+
+    def _drawn(self, sample: Sample, model: Model, dollars: float | None) -> None:
+        add = self.metrics.add
+        add("vervet_samples_total", model=model.name)
+        prompt = (sample.prompt_tokens or 0) - (sample.shared_tokens or 0)
+        add("vervet_tokens_total", prompt, model=model.name, kind="prompt")
+        add(
+            "vervet_tokens_total",
+            sample.completion_tokens or 0,
+            model=model.name,
+            kind="completion",
+        )
+        if dollars is not None:
+            add("vervet_dollars_total", dollars)
+
+    def _judged(self, verdicts: list[Verdict], selection: Selection) -> None:
+        for v in verdicts:
+            name = v.verifier_id.partition("@")[0]
+            self.metrics.add("vervet_verdicts_total", verifier=name, outcome=v.outcome.value)
+        abstained = str(selection.index is None).lower()
+        name = selection.policy_id.partition(":")[0]
+        self.metrics.add("vervet_selections_total", policy=name, abstained=abstained)
+
+    async def _stream(
+        self, request: web.Request, asked: Asked, account: Account
+    ) -> web.StreamResponse:
+        """Answer as server-sent events; comments keep the connection alive while work goes on."""
+        work = asyncio.create_task(self.solve(asked, account))
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+        )
+        try:
+            while not (await asyncio.wait({work}, timeout=self.limits.silence))[0]:
+                if not response.prepared:
+                    await response.prepare(request)
+                await response.write(b": at work\n\n")
+            pieces = _pieces(work, started=response.prepared)
+            if not response.prepared:
+                await response.prepare(request)
+            await response.write(b"".join(pieces))
+            await response.write_eof()
+        except ConnectionResetError:
+            request.protocol.force_close()
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+        return response
+
+
+def _pieces(work: asyncio.Task[Answer], *, started: bool) -> list[bytes]:
+    """Return the events of an answer; once a stream has begun, a refusal is one of them."""
+    try:
+        answer = work.result()
+        refuse_abstention(answer)
+        return list(answer.events())
+    except Refusal as refusal:
+        if not started:
+            raise
+        return [event(refusal.body())]
+
+
+def whole(answer: Answer) -> web.Response:
+    """Return an answer in one piece.
+
+    Raises:
+        Refusal: the policy abstained and the client wants that as an error.
+    """
+    refuse_abstention(answer)
+    return web.json_response(answer.body())
+
+
+def refuse_abstention(answer: Answer) -> None:
+    """Make an abstention an error where the client wants it so.
+
+    Raises:
+        Refusal: 422, `abstained`.
+    """
+    if answer.abstained and answer.asked.on_abstain == "error":
+        raise Refusal(422, f"abstained: {answer.selection.reason}", code="abstained")
+
+
+def blamed(error: ModelError, parts: Parts) -> Refusal:
+    """Say whose fault it is that samples did not come: the request's (4xx) or the endpoint's."""
+    for sampler in parts.samplers.values():
+        inside = sampler.inside if isinstance(sampler, Metered) else sampler
+        refused = inside.refused if isinstance(inside, Relay) else None
+        if refused is not None and refused.status in BLAMED:
+            return Refusal(400, f"the model's endpoint refused: {refused}", code="upstream_refused")
+    return Refusal(502, str(error), code="upstream_failed")
+
+
+def _owner(parts: Parts, sample: Sample) -> Metered:
+    owners = (s for s in parts.samplers.values() if s.id == sample.sampler_id)
+    found = next(owners)
+    assert isinstance(found, Metered)
+    return found
+
+
+def described(answer: Answer) -> Attributes:
+    """Return what a span says of an answer."""
+    usage = answer.paid.usage() or {}
+    return {
+        "gen_ai.response.id": answer.asked.problem.id,
+        "gen_ai.usage.input_tokens": usage.get("prompt_tokens", 0),
+        "gen_ai.usage.output_tokens": usage.get("completion_tokens", 0),
+        "vervet.policy": name_of(answer.policy),
+        "vervet.samples": len(answer.paid.samples),
+        "vervet.verifications": len(answer.paid.verdicts),
+        "vervet.abstained": answer.abstained,
+    }
