@@ -1,78 +1,34 @@
 """Running the tests of one sample: jobs go in, plain data comes out, judged here, outside."""
 
-import asyncio
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from vervet.errors import VerifierError
 from vervet.verifiers.code.comparators import TEXT_JUDGES
+from vervet.verifiers.code.conversation import ask_checker, run_source
 from vervet.verifiers.code.languages import (
     environment_of,
     profile_for,
     recipe_for,
     search_path,
 )
+from vervet.verifiers.code.process import (
+    How,
+    LineReader,
+    fate,
+    finish,
+    prepared,
+    profile_of,
+    readable,
+)
 from vervet.verifiers.code.report import Report, Status
-from vervet.verifiers.code.suites import Calls, Programs, Source
-from vervet.verifiers.sandbox import Ending, Limits, Profile, Runs
-from vervet.verifiers.sandbox.slots import HEADER, Turn, pack
+from vervet.verifiers.code.suites import Calls, Programs
+from vervet.verifiers.sandbox import Ending, Limits, Runs
+from vervet.verifiers.sandbox.slots import Turn, pack
 from vervet.verifiers.sandbox.wire import Malformed, decode
 
-TESTER = Profile("tester", ours=True)
-PYTEST = Profile(
-    "tester",
-    packages=("pytest", "pluggy", "iniconfig", "packaging", "pygments"),
-    preload=("pytest",),
-    ours=True,
-)
-NUMPY = Profile("numpy", preload=("numpy",), packages=("numpy",))
-PYTHON = Profile()
 COMPILE_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """How a sample is run."""
-
-    limits: Limits
-    all_tests: bool = False
-    """Run on after the first failure."""
-    first: tuple[int, ...] = ()
-    """Tests to run before the others: those that other samples of the problem failed."""
-    seed: int = 0
-    """Seeds `random` in the candidate; the trial, so that repeats show flaky programs."""
-
-
-def profile_of(code: str) -> Profile:
-    """Return the profile for a program: one that mentions numpy gets it warm."""
-    return NUMPY if "numpy" in code else PYTHON
-
-
-class LineReader:
-    """Cuts what comes into lines."""
-
-    def __init__(self) -> None:
-        self.progress = 0
-        self.parts: list[bytes] = []
-        self.turn: Turn | None = None
-
-    def begin(self, turn: Turn) -> None:
-        """Remember who feeds."""
-        self.turn = turn
-
-    def feed(self, data: bytes) -> bool:
-        """Take the next bytes."""
-        if b"\n" not in data:
-            self.parts.append(data)
-            return False
-        lines = (b"".join(self.parts) + data).split(b"\n")
-        self.parts = [rest] if (rest := lines.pop()) else []
-        return self.take(lines)
-
-    def take(self, lines: list[bytes]) -> bool:
-        """Take whole lines; return True when nothing more is wanted."""
-        raise NotImplementedError
 
 
 class CallReader(LineReader):
@@ -142,40 +98,6 @@ class CallReader(LineReader):
             return False
 
 
-def readable(line: bytes) -> str:
-    """Return the text of an error line; it is the candidate's word and only shown."""
-    return (
-        line[:2_000]
-        .decode("ascii", "replace")
-        .encode("latin-1", "replace")
-        .decode("unicode_escape", "replace")[:300]
-    )
-
-
-def finish(report: Report, ending: Ending) -> Report:
-    """Account for a process that ended before all its tests had."""
-    report.add(ending)
-    if len(report.statuses) < report.total and (report.failure is None or ending.stopped == "time"):
-        report.note(*fate(ending))
-    return report
-
-
-def fate(ending: Ending) -> tuple[Status, str]:
-    """Say what ended a process too early."""
-    if ending.stopped == "time":
-        return (
-            "time",
-            f"{ending.cpu_seconds:.2f} s of processor time, {ending.wall_seconds:.2f} s in all",
-        )
-    if ending.stopped == "output":
-        return "output", "more output than allowed"
-    if ending.status == -9:  # noqa: PLR2004 - SIGKILL, which only the kernel's memory killer sends besides us
-        return "memory", "killed by the kernel for its memory"
-    if ending.status < 0:
-        return "crash", f"signal {-ending.status}"
-    return "crash", f"the process ended with status {ending.status} before its tests"
-
-
 async def run_calls(sandbox: Runs, calls: Calls, code: str, how: How) -> Report:
     """Call the candidate on every input and judge what comes back."""
     reader = CallReader(calls, how)
@@ -187,12 +109,6 @@ async def run_calls(sandbox: Runs, calls: Calls, code: str, how: How) -> Report:
     }
     ending = await sandbox.run(prepared(job, how), how.limits, reader, profile=profile_of(code))
     return finish(reader.report, ending)
-
-
-def prepared(job: dict[str, Any], how: How) -> bytes:
-    """Pack a job with what it is allowed; source text that no file could hold is made text."""
-    job |= {"memory": how.limits.memory_bytes, "seed": how.seed}
-    return pack(job)
 
 
 class OutcomeReader(LineReader):
@@ -250,124 +166,6 @@ async def solved(sandbox: Runs, calls: Calls, limits: Limits) -> Calls:
         expected=tuple(expected),
         lines=tuple(lines) if calls.shortcut else (),
     )
-
-
-class ServingReader(LineReader):
-    """Passes a candidate's answers on to the test that asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.test: TestReader | None = None
-        self.ready = False
-        self.asked: list[bytes] = []
-        self.over = ""
-
-    def take(self, lines: list[bytes]) -> bool:
-        """Pass each answer on, once the candidate says it is loaded."""
-        for line in lines:
-            self.progress += 1
-            if line == b"r" and not self.ready:
-                self.ready = True
-                self.ask()
-            elif line[:1] == b"x" and not self.ready:
-                self.end(readable(line[1:]))
-            elif self.ready and self.test is not None:
-                self.test.tell(line)
-        return False
-
-    def request(self, data: bytes) -> None:
-        """Ask the candidate for one call."""
-        self.progress += 1
-        self.asked.append(data)
-        if self.over and self.test is not None:
-            self.test.tell(b"x" + self.over.encode("ascii", "replace"))
-        elif self.ready:
-            self.ask()
-
-    def ask(self) -> None:
-        """Send what was asked while the candidate was loading."""
-        for data in self.asked:
-            assert self.turn is not None
-            self.turn.send(len(data).to_bytes(HEADER, "little") + data)
-        self.asked.clear()
-
-    def end(self, why: str) -> None:
-        """Tell the test that no answer will come."""
-        self.over = self.over or why
-        if self.test is not None:
-            self.test.tell(b"x" + " ".join(why.split()).encode("ascii", "replace"))
-
-
-class TestReader(LineReader):
-    """Passes a test's calls on to the candidate and takes its verdict."""
-
-    def __init__(self, serving: ServingReader) -> None:
-        super().__init__()
-        self.serving = serving
-        serving.test = self
-        self.verdict: str | None = None
-        self.calls = 0
-        self.early: list[bytes] = []
-
-    def begin(self, turn: Turn) -> None:
-        """Remember who feeds."""
-        super().begin(turn)
-        self.waiting_for_job = True
-
-    def take(self, lines: list[bytes]) -> bool:
-        """Pass calls on; the verdict ends both processes."""
-        for line in lines:
-            self.progress += 1
-            if line[:1] == b"c":
-                self.calls += 1
-                self.serving.request(bytes.fromhex(line[1:].decode()))
-            elif line[:1] in {b"p", b"f"}:
-                self.verdict = readable(line[1:]) if line[:1] == b"f" else ""
-                if self.serving.turn is not None:
-                    self.serving.turn.stop("enough")
-        return False
-
-    def tell(self, line: bytes) -> None:
-        """Hand the test an answer."""
-        self.progress += 1
-        if self.turn is not None:
-            self.turn.send(line + b"\n")
-
-
-async def run_source(sandbox: Runs, test: Source, code: str, how: How) -> Report:
-    """Run test source in one process and the candidate in another.
-
-    Raises:
-        VerifierError: the test itself broke down.
-    """
-    serving = ServingReader()
-    tester = TestReader(serving)
-    job = {"mode": "serve", "code": code, "entry_point": test.entry_point}
-    mine = pack(
-        {"mode": "test", "style": test.style, "source": test.source, "setup": test.setup,
-         "entry_point": test.entry_point}
-    )  # fmt: skip
-    patience = Limits(cpu_seconds=60, wall_seconds=300, total_seconds=120)
-
-    async def candidate() -> Ending:
-        ending = await sandbox.run(
-            prepared(job, how), how.limits, serving, profile=profile_of(code)
-        )
-        serving.end(fate(ending)[1])
-        return ending
-
-    profile = PYTEST if test.style == "pytest" else TESTER
-    task = asyncio.ensure_future(sandbox.run(mine, patience, tester, profile=profile))
-    ending = await candidate()
-    await task
-    if tester.verdict is None:
-        raise VerifierError("the test broke down before it reached a verdict")
-    report = Report(1)
-    if ending.stopped == "time":
-        return finish(report, ending)
-    report.add(ending)
-    report.note("fail" if tester.verdict else "pass", tester.verdict)
-    return report
 
 
 class OutputReader:
@@ -486,24 +284,6 @@ async def judge_output(
         report.note("pass")
     else:
         report.note("fail", "wrong output", **shown)
-
-
-async def ask_checker(sandbox: Runs, source: str, case: tuple[str, str, str]) -> str:
-    """Ask a problem's checker program, which runs in a process of its own.
-
-    Raises:
-        VerifierError: it broke down.
-    """
-    given, output, expected = case
-    reader = TestReader(ServingReader())
-    job = pack(
-        {"mode": "test", "style": "checker", "source": source, "input": given, "output": output,
-         "expected": expected}
-    )  # fmt: skip
-    await sandbox.run(job, Limits(cpu_seconds=30, total_seconds=30), reader, profile=TESTER)
-    if reader.verdict is None:
-        raise VerifierError("the checker broke down before it reached a verdict")
-    return reader.verdict
 
 
 __all__ = ["How", "Report", "run_calls", "run_programs", "run_source", "solved"]
