@@ -130,3 +130,17 @@ def test_a_local_file_is_a_verifier(call: Called, table: Path, tmp_path: Path) -
     call("import", "table", str(table), "r")
     code, out, _ = call("verify", "r", "--verifier", "mine_too:Yes", "--json")
     assert (code, json.loads(out)["accepted"]) == (0, 24)
+
+
+def test_doctor_says_what_holds_and_leaves_with_1_where_something_broke(call: Called) -> None:
+    code, out, _ = call("doctor", "--json")
+    found = json.loads(out)
+    assert code == (0 if all(finding["holds"] for finding in found["isolation"]) else 1)
+    assert found["isolation"]
+    assert {"math", "figures"} <= set(found["extras"])
+
+
+def test_an_isolation_that_cannot_be_had_is_never_silently_weaker(call: Called) -> None:
+    code, _, err = call("doctor", "--isolation", "nonsense", "--json")
+    assert code in {1, 2}
+    assert "nonsense" in err

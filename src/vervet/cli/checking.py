@@ -1,13 +1,18 @@
 """`list`, `check`, `doctor`: what there is, whether it can be trusted, what this machine allows."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vervet.cli.options import JSON, example
 from vervet.cli.printing import say
 from vervet.errors import VervetError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vervet.verifiers.sandbox.doctor import Finding
 
 
 @click.command("list", epilog=example("vervet list datasets", "vervet list verifiers --json"))
@@ -72,15 +77,65 @@ def check(
         raise VervetError(f"{len(found.findings):,} of {found.checked:,} references are in doubt")
 
 
+EXTRAS = {
+    "math": "math_verify",
+    "hub": "huggingface_hub",
+    "figures": "vl_convert",
+    "polars": "polars",
+    "s3": "s3fs",
+    "ray": "ray",
+    "torch": "torch",
+    "lean": "lean_interact",
+    "telemetry": "opentelemetry.sdk",
+}
+"""What each extra brings, by the module that shows it is there."""
+TOOLS = ("bwrap", "docker", "podman", "g++", "javac", "node", "rustc", "go", "coqc", "chromium")
+
+
 @click.command(epilog=example("vervet doctor"))
+@click.option("--isolation", default="namespaces", show_default=True, help="Which one to try.")
 @JSON
-def doctor(*, as_json: bool) -> None:
-    """Say what this machine allows: isolation (by trying to break out), extras, tool chains."""
+def doctor(*, isolation: str, as_json: bool) -> None:
+    """Say what this machine allows: isolation (by trying to break out), extras, tool chains.
+
+    Exit code 1 where an attempt to break out succeeds.
+    """
+    from importlib.util import find_spec
+    from shutil import which
+
     from vervet.verifiers.sandbox.doctor import doctor as examine
 
-    findings = examine()
+    findings = examine(isolation)
+    extras = {
+        name: find_spec(module.partition(".")[0]) is not None for name, module in EXTRAS.items()
+    }
+    tools = {name: which(name) for name in TOOLS}
     if as_json:
-        say([asdict(finding) for finding in findings], as_json=True)
-        return
+        found = {"isolation": [asdict(f) for f in findings], "extras": extras, "tools": tools}
+        say(found, as_json=True)
+    else:
+        _print_findings(isolation, findings, extras, tools)
+    broken = [finding for finding in findings if not finding.holds]
+    if broken:
+        raise VervetError(
+            f"{isolation} does not hold here: {broken[0].attempt} ({broken[0].detail})"
+        )
+
+
+def _print_findings(
+    isolation: str,
+    findings: "Sequence[Finding]",
+    extras: dict[str, bool],
+    tools: dict[str, str | None],
+) -> None:
+    click.echo(f"A candidate under {isolation}, trying to:")
     for finding in findings:
-        click.echo(finding)
+        mark = "held " if finding.holds else "BROKE"
+        click.echo(f"  {mark}  {finding.attempt}: {finding.detail}")
+    click.echo("Not covered by any isolation here: docs/sandbox.md, 'Not covered'.")
+    click.echo("Extras (pip install 'vervet[NAME]'):")
+    for name, there in extras.items():
+        click.echo(f"  {'yes' if there else 'no ':<3}  {name}")
+    click.echo("Programs that some verifiers use:")
+    for name, place in tools.items():
+        click.echo(f"  {'yes' if place else 'no ':<3}  {name}{f': {place}' if place else ''}")

@@ -1,6 +1,6 @@
 """`demo`, `run`, `sample`, `verify`: what fills the tables."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from vervet.errors import ConfigError
 if TYPE_CHECKING:
     from vervet.costs.estimate import CostEstimate
     from vervet.engines import Engine
+    from vervet.planning import PolicyFile
     from vervet.problems.problem_set import ProblemSet
     from vervet.types import Sampler
 
@@ -119,15 +120,15 @@ def dry_run(problems: "ProblemSet", asked: Asked, run_url: str) -> "CostEstimate
 @click.option("--verifier", required=True, help="A verifier by name (see: vervet list verifiers).")
 @click.option("--trials", type=click.IntRange(min=1), default=1, help="Judgements of each sample.")
 @click.option("--isolation", help="How candidates are isolated (see: vervet doctor).")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds of one test.")
+@click.option("--all-tests", is_flag=True, default=None, help="Run on after the first failure.")
 @JSON
-def verify(
-    run_url: str, *, verifier: str, trials: int, isolation: str | None, as_json: bool
-) -> None:
+def verify(run_url: str, *, verifier: str, trials: int, as_json: bool, **settings: object) -> None:
     """Judge every sample that is not judged yet, and those whose judging failed."""
     from vervet import doors, store, verification
 
     run = store.open_run(run_url, create=False)
-    judge = doors.verifier(verifier, isolation=isolation)
+    judge = doors.verifier(verifier, **settings)
     with watching() as watch:
         judged = verification.verify(run, judge, trials=trials, watch=watch)
     say(asdict(judged) if as_json else str(judged), as_json=as_json)
@@ -209,15 +210,17 @@ def demo(run_url: str, *, samples: int | None, as_json: bool) -> None:
     epilog=example("vervet select runs/words --policy majority:n=8,verifier=gsm8k-answer")
 )
 @RUN
-@click.option("--policy", required=True, help="A policy by name (see: vervet list policies).")
+@click.option(
+    "--policy", required=True, help="A policy by name (see: vervet list policies), or policy.toml."
+)
 @click.option("--seed", type=int, help="Take samples in a random order; by default by index.")
 @JSON
 def select(run_url: str, *, policy: str, seed: int | None, as_json: bool) -> None:
     """Replay a policy on a run and record what it selects, or where it abstains."""
-    from vervet import doors, selection, store
+    from vervet import selection, store
 
     run = store.open_run(run_url, create=False)
-    selected = selection.select(run, doors.policy(policy), seed=seed)
+    selected = selection.select(run, policy_of(policy).policy, seed=seed)
     say(asdict(selected) if as_json else str(selected), as_json=as_json)
 
 
@@ -229,7 +232,9 @@ def select(run_url: str, *, policy: str, seed: int | None, as_json: bool) -> Non
 )
 @RUN
 @asking
-@click.option("--policy", required=True, help="A policy by name (see: vervet list policies).")
+@click.option(
+    "--policy", required=True, help="A policy by name (see: vervet list policies), or policy.toml."
+)
 @click.option("--verifier", "extra", multiple=True, help="A verifier with settings; repeatable.")
 @JSON
 def solve(
@@ -237,24 +242,42 @@ def solve(
 ) -> None:
     """Drive a policy on live models and verifiers: it draws, vets, and stops when it may."""
     from vervet import doors, registry, selection, store
+    from vervet.policies.names import verifiers_named
 
     problems = problems_of(asked, None)
     run = store.open_run(run_url, seed=asked.seed)
-    chosen = doors.policy(policy)
-    names = {registry.parse(spec)[0]: spec for spec in extra}
-    used = {name: names.get(name, name) for name in verifiers_of(chosen)}
+    file = policy_of(policy)
+    names = {**file.verifiers, **{registry.parse(spec)[0]: spec for spec in extra}}
+    used = {name: names.get(name, name) for name in verifiers_named(file.policy)}
     with watching() as watch:
         solved = selection.solve(
-            run, problems, chosen, {"": sampler_of(asked, problems, run.seed)},
+            run, problems, file.policy, samplers_of(asked, problems, run.seed, file),
             {name: doors.verifier(spec) for name, spec in used.items()},
             engine=engine_of(asked), watch=watch,
         )  # fmt: skip
     say(asdict(solved) if as_json else str(solved), as_json=as_json)
 
 
-def verifiers_of(policy: object) -> list[str]:
-    """Return the names of the verifiers a policy uses: its settings that name one."""
-    from vervet.policies.best_of import BY_LOGPROB
+def policy_of(written: str) -> "PolicyFile":
+    """Return the policy that is written on the command line, or in the file that `plan` wrote."""
+    from vervet import doors, planning
 
-    named = [getattr(policy, field, "") for field in ("verifier", "judge")]
-    return [name for name in dict.fromkeys(named) if name and name != BY_LOGPROB]
+    if written.endswith(".toml"):
+        return planning.read_policy(written)
+    return planning.PolicyFile(doors.policy(written))
+
+
+def samplers_of(
+    asked: Asked, problems: "ProblemSet", seed: int, file: "PolicyFile"
+) -> "dict[str, Sampler]":
+    """Return the models a policy draws from, by the names it uses; the one of -m comes first."""
+    from vervet.policies.names import models_named
+
+    main = sampler_of(asked, problems, seed)
+    own = str(main.describe().get("model", asked.model))
+    found = {"": main, own: main, asked.model: main}
+    for name in models_named(file.policy):
+        if name not in found:
+            other = replace(asked, model=file.models.get(name, name), base_url=None)
+            found[name] = sampler_of(other, problems, seed)
+    return found
