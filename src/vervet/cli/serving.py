@@ -38,7 +38,7 @@ READERS = ("exact", "json", "gsm8k-answer", "math-answer", "choice")
     required=True,
     help="Model as provider/name, or marmoset; repeatable, the first is the default.",
 )
-@click.option("--base-url", envvar="OPENAI_BASE_URL", help="Address of the endpoint.")
+@click.option("--base-url", help="Address of the endpoint.")
 @click.option(
     "--set",
     "settings",

@@ -18,6 +18,8 @@ OURS = ("model", "messages", "prompt", "stream", "stream_options", "n", "vervet"
 OVERRIDES = {"policy": str, "details": bool, "on_abstain": str}
 PREFIX: dict[Kind, str] = {"chat": "chatcmpl", "completions": "cmpl"}
 MOST_MESSAGES = 10_000
+DEEPEST = 100
+LARGEST_SEED = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,29 @@ def read_body(data: bytes) -> dict[str, Json]:
         raise Refusal(400, f"the body is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise Refusal(400, "the body must be a JSON object")
+    if data.count(b"[") + data.count(b"{") > DEEPEST and _depth(body) > DEEPEST:
+        raise Refusal(400, f"the body is nested deeper than {DEEPEST}")
+    if b"\\u" in data and not _encodable(body):
+        raise Refusal(400, "the body has half a character: a surrogate without its other half")
     return body
+
+
+def _depth(body: Json) -> int:
+    """Return how deep a value is nested, level by level."""
+    level, depth = [body], 0
+    while level:
+        depth += 1
+        tables = [v.values() if isinstance(v, dict) else v for v in level]
+        level = [i for inner in tables for i in inner if isinstance(i, dict | list)]
+    return depth
+
+
+def _encodable(body: Json) -> bool:
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read(body: Mapping[str, Json], endpoint: Kind) -> Asked:
@@ -64,6 +88,7 @@ def read(body: Mapping[str, Json], endpoint: Kind) -> Asked:
     number = f"{PREFIX[endpoint]}-{uuid4().hex}"
     shown = _conversation(given) if endpoint == "chat" else {"prompt": _prompt(given)}
     options = _typed(given, "stream_options", dict, {})
+    _check_stop(given)
     return Asked(
         endpoint,
         _model(given),
@@ -98,6 +123,13 @@ def _model(given: Mapping[str, Json]) -> str:
     return name
 
 
+def _check_stop(given: Mapping[str, Json]) -> None:
+    stops = given.get("stop", [])
+    listed = [stops] if isinstance(stops, str) else stops
+    if not isinstance(listed, list) or not all(isinstance(stop, str) for stop in listed):
+        raise Refusal(400, f"stop must be strings, not {_shown(stops)}", param="stop")
+
+
 def _one(given: Mapping[str, Json]) -> None:
     """Refuse more than one answer: how many samples are drawn is the policy's matter."""
     for name in ("n", "best_of"):
@@ -114,7 +146,8 @@ def _one(given: Mapping[str, Json]) -> None:
 
 def _seed(given: Mapping[str, Json]) -> int | None:
     value = given.get("seed")
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and not (whole and abs(value) <= LARGEST_SEED):
         raise Refusal(400, f"seed must be a whole number, not {_shown(value)}", param="seed")
     return value
 

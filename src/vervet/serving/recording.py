@@ -55,7 +55,7 @@ class Recorder:
     async def _keep(self, rows: list[Row | Problem]) -> None:
         try:
             await asyncio.to_thread(self._store, rows)
-        except (VervetError, OSError):
+        except Exception:  # recording never ends the answering
             LOG.exception("cannot write %s rows to %s", len(rows), self.run.url)
             self.count("lost", len(rows))
         else:

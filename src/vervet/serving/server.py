@@ -125,6 +125,8 @@ async def _guard(gateway: Gateway, request: web.Request, handler: Handler) -> we
         return await handler(request)
     except Refusal as refusal:
         return refusal.response()
+    except ConfigError as error:
+        return Refusal(400, str(error)).response()
     except web.HTTPException as error:
         kept = {k: v for k, v in error.headers.items() if k == "Allow"}
         return Refusal(error.status, error.text or error.reason).response(kept)
