@@ -43,8 +43,9 @@ def _about(entry: Any) -> str:  # noqa: ANN401 - a registry entry
         found = entry.load()
     except (ImportError, AttributeError) as broken:
         return f"broken: {type(broken).__name__}: {broken}"
-    text = getattr(found, "about", "") or getattr(found, "func", found).__doc__ or ""
-    return str(text).strip().partition("\n")[0]
+    if host := getattr(found, "keywords", {}).get("host"):
+        return f"Models behind an OpenAI-compatible endpoint, written {host}/NAME."
+    return str(found.__doc__ or "").strip().partition("\n")[0]
 
 
 @click.command(epilog=example("vervet check embedded --limit 16"))
