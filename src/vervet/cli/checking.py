@@ -45,7 +45,9 @@ def _about(entry: Any) -> str:  # noqa: ANN401 - a registry entry
         return f"broken: {type(broken).__name__}: {broken}"
     if host := getattr(found, "keywords", {}).get("host"):
         return f"Models behind an OpenAI-compatible endpoint, written {host}/NAME."
-    return str(found.__doc__ or "").strip().partition("\n")[0]
+    if upstream := getattr(found, "upstream", None):
+        return f"{upstream.repository} on the hub, or --path; vetted with {found.verifier}."
+    return str(getattr(found, "func", found).__doc__ or "").strip().partition("\n")[0]
 
 
 @click.command(epilog=example("vervet check embedded --limit 16"))
