@@ -112,7 +112,9 @@ class Judging:
         self.backlog = Backlog(self.store, self.verifier.id, self.trials, self.samplers)
         present = self.backlog.present
         total = present + self.backlog.left + coming * self.trials
-        self.meter = Meter("verify", self.watch, total=total, done=present)
+        self.meter = Meter(
+            f"verify {self.verifier.id.partition('@')[0]}", self.watch, total=total, done=present
+        )
 
     async def run(self, fresh: Channel[Sample] | None, /) -> Judged:
         """Judge what is recorded, and `fresh` samples until they end."""
