@@ -70,8 +70,8 @@ def test_the_fast_path_is_the_flow_in_every_order(policy: Policy, made: Made) ->
     fast, slow = outcome(policy, kept, orders), driven(policy, kept, orders.by_model)
     for name in ("right", "returned", "samples", "verifications"):
         np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name), err_msg=name)
-    kept_trust = [np.where(each.returned, each.trust, 0.0) for each in (fast, slow)]
-    np.testing.assert_allclose(*kept_trust, rtol=1e-12)
+    trusted, told = (np.where(each.returned, each.trust, 0.0) for each in (fast, slow))
+    np.testing.assert_allclose(trusted, told, rtol=1e-12)
     for name in ("tokens", "seconds"):
         np.testing.assert_allclose(
             getattr(fast, name), getattr(slow, name), rtol=1e-12, err_msg=name

@@ -22,6 +22,7 @@ COMMANDS = {
     "solve": "vervet.cli.running:solve",
     "serve": "vervet.cli.serving:serve",
     "analyze": "vervet.cli.reading:analyze",
+    "plan": "vervet.cli.planning:plan",
     "report": "vervet.cli.reading:report",
     "view": "vervet.cli.reading:view",
     "show": "vervet.cli.reading:show",

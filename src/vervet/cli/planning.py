@@ -1,0 +1,97 @@
+"""`plan`: which policy to use under a budget."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from vervet.cli.options import JSON, SEED, example
+from vervet.cli.printing import note, say
+from vervet.cli.reading import RUNS, opened
+
+if TYPE_CHECKING:
+    from vervet.planning import Plan
+
+
+@click.command(
+    epilog=example(
+        "vervet plan runs/words --budget 4samples/problem",
+        "vervet plan runs/words --budget 4samples/problem --false-positive-cost 4 -o policy.toml",
+    )
+)
+@RUNS
+@click.option("--budget", help="As 0.05usd/problem, 2000tokens/problem, 8samples/problem, 5usd.")
+@click.option(
+    "--false-positive-cost",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="What returning a wrong answer costs, a right one being worth 1.",
+)
+@click.option(
+    "--abstain-cost",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="What returning nothing costs.",
+)
+@click.option("--max-latency", help="Mean time a problem may take, as 30s or 500ms.")
+@click.option("--against", default="", help="The verifier that says what is right.")
+@click.option("--verifier", multiple=True, help="A policy may ask this verifier; repeatable.")
+@click.option(
+    "--orders",
+    type=click.IntRange(min=2),
+    default=100,
+    show_default=True,
+    help="Random orders in which each problem is replayed.",
+)
+@click.option("-o", "--output", help="Write the policy here, for select, solve and serve.")
+@SEED
+@JSON
+def plan(
+    run_urls: tuple[str, ...], *, budget: str | None, output: str | None, as_json: bool,
+    max_latency: str | None, **asked: object,
+) -> None:  # fmt: skip
+    """Search policies, models and sizes; recommend one, with what it may be promised to bring."""
+    from vervet import planning
+
+    terms = planning.Terms(
+        planning.budget(budget) if budget else None,
+        float(str(asked["false_positive_cost"])),
+        float(str(asked["abstain_cost"])),
+        planning.latency(max_latency) if max_latency else None,
+    )
+    usable: tuple[str, ...] = asked["verifier"]  # type: ignore[assignment]  # click has checked it
+    found = planning.read(opened(run_urls), truth=str(asked["against"]), usable=usable)
+    orders, seed = int(str(asked["orders"])), int(str(asked["seed"]))
+    made = planning.plan(found, terms, orders=orders, seed=seed)
+    tell(made, as_json=as_json)
+    if output:
+        planning.write_policy(made, output)
+        note(f"policy: {output}")
+
+
+def tell(made: "Plan", *, as_json: bool) -> None:
+    """Print the frontier and the recommendation."""
+    from vervet.cli.printing import show
+    from vervet.planning.words import document, recommendation
+
+    if as_json:
+        say(document(made), as_json=True)
+        return
+    from vervet.analysis.table import Table
+
+    rows = tuple(
+        {
+            "policy": option.name,
+            f"{made.unit}/problem": f"{option.cost:.4g}",
+            "samples": f"{option.replayed.samples:.1f}",
+            "accuracy": str(option.replayed.accuracy),
+            "wrong": f"{option.replayed.wrong.value:.3f}",
+            "abstained": f"{option.replayed.abstained.value:.3f}",
+            "within": "yes" if option.affordable else "no",
+        }
+        for option in made.frontier
+    )
+    show(Table("worth more than everything cheaper, as measured here", rows, tuple(rows[0])))
+    click.echo()
+    click.echo(recommendation(made))

@@ -1,0 +1,114 @@
+"""The policies that a plan compares, as far as the recorded rows can say."""
+
+from collections.abc import Iterator
+from itertools import permutations
+
+import numpy as np
+
+from vervet.planning.archive import Shelf
+from vervet.planning.reading import Found
+from vervet.planning.terms import Terms
+from vervet.policies.abstain import Abstain
+from vervet.policies.best_of import BestOf
+from vervet.policies.cascade import Cascade
+from vervet.policies.first_accepted import FirstAccepted
+from vervet.policies.fixed import Fixed
+from vervet.policies.flow import Policy
+from vervet.policies.majority import Majority
+from vervet.policies.posterior import Posterior
+from vervet.policies.verify_then_vote import VerifyThenVote
+from vervet.policies.weighted import Weighted
+
+STEPS = (1, 2, 3, 4, 5, 8, 10, 16, 32, 64, 128, 256, 512, 1024)
+TRUSTS = (0.3, 0.5, 0.7, 0.9)
+CHEAP = (3, 5, 8)
+"""Votes of the first model of a cascade."""
+
+
+def candidates(found: Found, terms: Terms) -> list[Policy]:
+    """Return the policies to compare: every kind × model × n, S, V and thresholds."""
+    shelves = found.archive.shelves
+    alone = len(shelves) == 1
+    kept: list[Policy] = []
+    for name, shelf in shelves.items():
+        model = "" if alone else name
+        kept += _single(found, shelf, model)
+        if terms.false_positive_cost or terms.abstain_cost:
+            kept += _doubting(found, shelf, model, terms)
+    kept += [c for one, two in permutations(shelves, 2) for c in _cascades(found, one, two)]
+    return kept
+
+
+def steps(shelf: Shelf) -> list[int]:
+    """Return the n to try: as many as every problem has samples."""
+    least = int(shelf.size.min())
+    return [n for n in STEPS if n < least] + [least]
+
+
+def _single(found: Found, shelf: Shelf, model: str) -> Iterator[Policy]:
+    yield Fixed(model)
+    grid = steps(shelf)
+    several = [n for n in grid if n > 1]
+    judges = [name for name in found.usable if _complete(shelf, name)]
+    for reader in (r for r in found.readers if _complete(shelf, r)):
+        yield from (Majority(n, reader, model=model) for n in several if n > 2)  # noqa: PLR2004 - a vote of two is a sample
+        yield from (Posterior(n, reader, model=model) for n in several if n > 4)  # noqa: PLR2004 - it never stops before
+        for judge in (j for j in judges if j != reader and _graded(shelf, j)):
+            for n in several:
+                for trials in _trials(shelf, judge):
+                    yield Weighted(n, reader, judge, trials, model)
+                    yield VerifyThenVote(n, trials, judge, reader, model=model)
+    for judge in judges:
+        yield from (FirstAccepted(n, judge, model) for n in grid)
+        if _graded(shelf, judge):
+            yield from (
+                BestOf(n, judge, trials, model=model)
+                for n in several
+                for trials in _trials(shelf, judge)
+            )
+    if np.isfinite(shelf.logprob[:, :-1]).all():
+        yield from (BestOf(n, model=model) for n in several)
+
+
+def _doubting(found: Found, shelf: Shelf, model: str, terms: Terms) -> Iterator[Policy]:
+    """Return votes that abstain: at round shares, and at the break-even precision."""
+    even = terms.false_positive_cost - terms.abstain_cost
+    level = round(max(even, 0.0) / (1 + max(even, 0.0)), 3)
+    for reader in (r for r in found.readers if _complete(shelf, r)):
+        for n in (n for n in steps(shelf) if n > 2):  # noqa: PLR2004 - a vote of two is a sample
+            for below in sorted({*TRUSTS, level}):
+                yield Abstain(Majority(n, reader, model=model), below)
+
+
+def _cascades(found: Found, first: str, then: str) -> Iterator[Policy]:
+    one, two = (found.archive.shelves[name] for name in (first, then))
+    for reader in (r for r in found.readers if _complete(one, r)):
+        for n in (n for n in CHEAP if n <= one.size.min()):
+            cheap = Majority(n, reader, model=first)
+            finals: list[Policy] = [Fixed(then)]
+            if _complete(two, reader) and two.size.min() >= CHEAP[-1]:
+                finals.append(Majority(CHEAP[-1], reader, model=then))
+            yield from (Cascade(cheap, last, below) for last in finals for below in TRUSTS[1:])
+    for judge in (j for j in found.usable if _complete(one, j)):
+        for n in (n for n in steps(one) if n <= CHEAP[-1]):
+            yield Cascade(FirstAccepted(n, judge, first), Fixed(then), 0.0)
+
+
+def _complete(shelf: Shelf, verifier: str) -> bool:
+    """Tell whether a verifier judged every sample of a model."""
+    told = shelf.heard[verifier].told if verifier in shelf.heard else None
+    there = np.arange(shelf.right.shape[1]) < shelf.size[:, None]
+    return told is not None and bool((told[there] > 0).all())
+
+
+def _graded(shelf: Shelf, judge: str) -> bool:
+    """Tell whether a verifier says more than yes or no: in scores or in repeated trials."""
+    score = shelf.heard[judge].score
+    known = score[np.isfinite(score)]
+    return score.shape[2] > 1 or bool(((known != 0) & (known != 1)).any())
+
+
+def _trials(shelf: Shelf, judge: str) -> list[int]:
+    there = np.arange(shelf.right.shape[1]) < shelf.size[:, None]
+    least = int(shelf.heard[judge].told[there].min())
+    return [t for t in (1, 2, 4, 8, 16, 32) if t < least] + [least]
