@@ -52,6 +52,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "mbpp-plus": "vervet.problems.mbpp:mbpp_plus",
         "code-contests": "vervet.problems.code_contests:code_contests",
         "live-code-bench": "vervet.problems.live_code_bench:live_code_bench",
+        "minif2f": "vervet.problems.minif2f:minif2f",
+        "minif2f-rocq": "vervet.problems.minif2f:minif2f_rocq",
         "files": "vervet.problems.files:files",
     },
     "models": {
@@ -89,6 +91,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "weighted": "vervet.verifiers.combine:weighted",
         "judge": "vervet.verifiers.judge:judge",
         "reward": "vervet.verifiers.reward:reward",
+        "rocq": "vervet.verifiers.formal.rocq:Rocq",
+        "lean": "vervet.verifiers.formal.lean:Lean",
         "cached": "vervet.verifiers.wrap:cached",
         "limited": "vervet.verifiers.wrap:limited",
         "repeated": "vervet.verifiers.wrap:repeated",

@@ -146,7 +146,7 @@ def test_what_gets_past_the_list_does_not_get_past_the_kernel(rocq: Rocq, name: 
     async def ask() -> Outcome:
         from vervet.verifiers.formal.rocq import theorem_of  # noqa: PLC0415 - used here only
 
-        theorem = theorem_of(LIES.reference | {"statement": STATEMENT}, old=True)
+        theorem = theorem_of(LIES.reference, old=True)
         return (await rocq.checked(theorem, Script(SMUGGLED[name], "goal"))).outcome
 
     assert run(ask()) is Outcome.REJECT

@@ -16,7 +16,7 @@ from vervet.verifiers.formal.sentences import strange
 
 LANGUAGES = ("lean", "lean4")
 FORBIDDEN = re.compile(
-    r"(?<![\w.'!?])(sorry|sorryAx|admit|axiom|unsafe|native_decide|run_tac|run_cmd|run_elab|run_meta"
+    r"(?<![\w'!?])(sorry|sorryAx|admit|axiom|unsafe|native_decide|run_tac|run_cmd|run_elab|run_meta"
     r"|by_elab|implemented_by|extern|csimp|ofReduceBool|trustCompiler|skipKernelTC|include_str"
     r"|builtin_initialize|macro_rules|elab_rules|declare_syntax_cat|notation3|simproc"
     r"|Lean\.[A-Z]\w*|IO\.\w+|unsafeCast|unsafeIO|dbg_trace)(?![\w'!?])"
@@ -38,7 +38,7 @@ ATTRIBUTE = re.compile(r"@\[(?!\s*simp\s*\])")
 IMPORT = re.compile(r"^import [^\n]*$", re.MULTILINE)
 STATED = re.compile(r"^\s*(?:private\s+)?(?:theorem|lemma)\s+([^\s:({\[]+)", re.MULTILINE)
 NAMED = re.compile(r"(\b(?:theorem|lemma)\s+)([^\s:({\[]+)")
-ENDING = re.compile(r":=\s*(?:by\s*)?(?:sorry)?\s*\Z")
+ENDING = re.compile(r"\s*:=\s*(?:by\s*)?(?:sorry)?\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def snippet_of(
         ValueError: the problem's statement names no theorem.
     """
     name = NAMED.search(statement)
-    if name is None or not ENDING.search(statement):
+    if name is None:
         raise ValueError("the problem has no statement to prove")
     lines = {line.strip() for line in header.splitlines() if line.strip()}
     code = _without(code_of(reply, LANGUAGES), lines)
@@ -125,9 +125,9 @@ def snippet_of(
         return Refused(why)
     theorem = _last_theorem(code)
     if not theorem:
-        theorem, code = name[2], ENDING.sub(lambda _: ":= by\n", statement) + _block(code)
+        theorem, code = name[2], f"{ENDING.sub('', statement).strip()} := by\n{_block(code)}"
     ours = NAMED.sub(lambda found: f"{found[1]}{mark}_ref", statement, count=1)
-    before = ENDING.sub(lambda _: ":= by sorry", ours).strip() + "\n"
+    before = f"{ENDING.sub('', ours).strip()} := by sorry\n"
     after = f"\ntheorem {mark}_final : type_of% @{mark}_ref := @{theorem}\n"
     body = f"{before}{code.rstrip()}\n{after}"
     first, asked = before.count("\n") + 1, body.count("\n") + 1
