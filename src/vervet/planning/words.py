@@ -45,10 +45,11 @@ def _against_one_sample(plan: Plan) -> list[str]:
         return []
     one = max(singles, key=lambda o: o.value)
     right, share = one.replayed.accuracy.value, one.cost / plan.chosen.cost
-    return [
+    said = (
         f"One sample of the best model that is worth its price ({one.name}) is right {right:.1%} "
         f"of the time, for {share:.2g} times the cost."
-    ]
+    )
+    return [said]
 
 
 def _notes(plan: Plan) -> list[str]:

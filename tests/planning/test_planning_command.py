@@ -1,0 +1,110 @@
+"""`vervet plan`: from a run to policy.toml, and back into `select`."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from vervet.cli import main
+from vervet.planning import read
+from vervet.store import Run, open_run
+from vervet.types import Outcome, Problem, Sample, Verdict
+
+
+def filled(folder: Path, model: str, host: str = "nowhere") -> Run:
+    run = open_run(str(folder))
+    problems = [f"p{i}" for i in range(8)]
+    run.append([Problem(p, "?") for p in problems])
+    run.describe("samplers", f"{model}@1", {"model": model, "host": host})
+    for place, p in enumerate(problems):
+        answers = ["4" if (i + place) % 3 else str(i) for i in range(9)]
+        run.append([
+            Sample(p, f"{model}@1", i, a, prompt_tokens=1_000, completion_tokens=100)
+            for i, a in enumerate(answers)
+        ])  # fmt: skip
+        run.append([
+            Verdict(p, f"{model}@1", i, "key@1", 0,
+                    Outcome.ACCEPT if a == "4" else Outcome.REJECT, answer=a)
+            for i, a in enumerate(answers)
+        ])  # fmt: skip
+    return run
+
+
+def call(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["vervet", *words])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(SystemExit) as left:
+        main()
+    out, err = capsys.readouterr()
+    assert isinstance(left.value.code, int)
+    return left.value.code, out, err
+
+
+def test_a_plan_writes_a_policy_that_select_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(tmp_path / "run", "m")
+    monkeypatch.chdir(tmp_path)
+    words = ["plan", "run", "--budget", "5samples/problem", "-o", "policy.toml", "--orders", "20"]
+    code, out, err = call([*words, "--json"], monkeypatch, capsys)
+    document = json.loads(out)
+    assert code == 0, err
+    assert document["chosen"]["samples"] <= 5
+    assert document["chosen"]["policy"] in (tmp_path / "policy.toml").read_text()
+    code, out, _ = call(["select", "run", "--policy", "policy.toml", "--json"], monkeypatch, capsys)
+    assert (code, json.loads(out)["policy_id"]) == (0, document["chosen"]["policy"])
+    code, out, _ = call(words, monkeypatch, capsys)
+    assert "Promised accuracy on as many new problems" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--budget", "much"], "--budget 'much' is not an amount"),
+        (["--budget", "1usd"], "dollars are not known of any policy"),
+        (["--budget", "0.5samples/problem"], "the cheapest, fixed, takes 1"),
+        (["--max-latency", "soon"], "--max-latency 'soon' is not a time"),
+        (["--against", "other"], "no verdicts of 'other'"),
+        (["--verifier", "other"], "no verdicts of 'other'"),
+        (["-o", "no/such/folder.toml"], "cannot be written"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    words: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    filled(tmp_path / "run", "m")
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call(["plan", "run", "--orders", "5", *words], monkeypatch, capsys)
+    assert code == 2
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_runs_of_several_models_are_joined_and_priced(tmp_path: Path) -> None:
+    runs = [
+        filled(tmp_path / "a", "gpt-4o-mini", "openai"),
+        filled(tmp_path / "b", "gpt-4o", "openai"),
+    ]
+    found = read(runs)
+    small, large = (found.archive.shelves[m].dollars[0, 0] for m in ("gpt-4o-mini", "gpt-4o"))
+    assert small == pytest.approx((1_000 * 0.15 + 100 * 0.6) / 1e6)
+    assert large > small
+    assert found.archive.truth == "key"
+    assert found.readers == ("key",)
+    assert found.usable == ()
+    assert found.models["gpt-4o"] == "openai/gpt-4o"
+
+
+def test_problems_that_one_model_lacks_are_counted(tmp_path: Path) -> None:
+    one, two = filled(tmp_path / "a", "m"), filled(tmp_path / "b", "s")
+    two.append([Problem("extra", "?")])
+    two.append([Sample("extra", "s@1", 0, "4")])
+    found = read([one, two])
+    assert (found.archive.problems, found.left_out) == (8, 1)
