@@ -92,11 +92,12 @@ def menu(policy_file: str | None, chosen: dict[str, Any]) -> "Menu":
     for name in READERS:
         if name not in verifiers and (reader := usable(name)):
             verifiers[name] = reader
+    most = chosen["settings"].get("max_connections", chosen["max_requests"])
     models: dict[str, serving.Model] = {}
     for text in chosen["models"]:
         sampler = doors.sampler(text, base_url=chosen["base_url"], **chosen["settings"])
         name = str(sampler.describe().get("model") or text)
-        models[name] = serving.model_of(name, sampler)
+        models[name] = serving.model_of(name, sampler, most)
     default = next(iter(used(policy)), "exact")
     return serving.Menu(models, policy, verifiers, default, chosen["max_samples"])
 

@@ -1,10 +1,11 @@
 """One request through the gateway: draw, vet, select or abstain, answer, count, record."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 from aiohttp import web
 
@@ -19,7 +20,7 @@ from vervet.serving.menu import Menu
 from vervet.serving.metrics import Metrics
 from vervet.serving.recording import Recorder
 from vervet.serving.refusals import Refusal
-from vervet.serving.telemetry import Attributes, Traces
+from vervet.serving.telemetry import Attributes, Note, Traces
 from vervet.serving.upstream import Metered, Model, Relay, reply_of
 from vervet.types import Sample, Selection, Verdict
 
@@ -74,12 +75,11 @@ class Gateway:
             began = perf_counter()
             with self.traces.span(f"{endpoint} {asked.model}", request.headers) as note:
                 note({"gen_ai.operation.name": endpoint, "gen_ai.request.model": asked.model})
+                solving = self._noted(asked, account, note)
                 if asked.stream:
-                    response = await self._stream(request, asked, account)
+                    response = await self._stream(request, solving)
                 else:
-                    answer = await self.solve(asked, account)
-                    note(described(answer))
-                    response = whole(answer)
+                    response = whole(await solving)
             self.metrics.took(perf_counter() - began)
             return response
 
@@ -96,6 +96,11 @@ class Gateway:
             yield
         finally:
             self.metrics.in_flight -= 1
+
+    async def _noted(self, asked: Asked, account: Account, note: Note) -> Answer:
+        answer = await self.solve(asked, account)
+        note(described(answer))
+        return answer
 
     async def solve(self, asked: Asked, account: Account) -> Answer:
         """Drive the policy for one request.
@@ -182,10 +187,10 @@ class Gateway:
         self.metrics.add("vervet_selections_total", policy=name, abstained=abstained)
 
     async def _stream(
-        self, request: web.Request, asked: Asked, account: Account
+        self, request: web.Request, solving: Coroutine[Any, Any, Answer]
     ) -> web.StreamResponse:
         """Answer as server-sent events; comments keep the connection alive while work goes on."""
-        work = asyncio.create_task(self.solve(asked, account))
+        work = asyncio.create_task(solving)
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         )

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vervet.costs.dollars import Price
+from vervet.models.concurrency import Connections
 from vervet.models.openai_api import Brought, OpenAI
 from vervet.models.openai_errors import Refused
 from vervet.models.openai_settings import Generation, Kind, Link
@@ -48,7 +49,14 @@ class Model(Protocol):
 class Endpoint:
     """An OpenAI-compatible endpoint."""
 
-    def __init__(self, name: str, base: OpenAI) -> None:
+    def __init__(self, name: str, base: OpenAI, connections: int | None = None) -> None:
+        """Name an endpoint.
+
+        Args:
+            name: what clients call it.
+            base: where it is, and the settings that a request does not give.
+            connections: most requests in flight; by default those of `base`.
+        """
         self.name = name
         self.base = base
         self.price = price_table().price(base.link.host, base.generation.model)
@@ -57,6 +65,9 @@ class Endpoint:
             kind: (Transport(base.link, base.link.url(kind), rng), base.traits)
             for kind in ("chat", "completions")
         }
+        most = connections or base.link.max_connections
+        for transport, _ in self.links.values():  # clients wait for no slow start
+            transport.connections = Connections(most, start=most)
 
     def sampler(self, asked: Asked) -> "Relay":
         """Return the sampler of one request."""
@@ -174,9 +185,11 @@ class Plain:
             await close()
 
 
-def model_of(name: str, sampler: Sampler) -> Model:
-    """Return a sampler as a model of the gateway."""
-    return Endpoint(name, sampler) if isinstance(sampler, OpenAI) else Plain(name, sampler)
+def model_of(name: str, sampler: Sampler, connections: int | None = None) -> Model:
+    """Return a sampler as a model of the gateway, with so many connections to an endpoint."""
+    if isinstance(sampler, OpenAI):
+        return Endpoint(name, sampler, connections)
+    return Plain(name, sampler)
 
 
 @dataclass(frozen=True, slots=True)
