@@ -131,6 +131,7 @@ class Server:
     def __init__(self, runner: Any, fork_filter: Any, fork: Any, *, scratch: str) -> None:  # noqa: ANN401 - modules of ours, by then forgotten
         self.runner, self.fork_filter, self.fork, self.scratch = runner, fork_filter, fork, scratch
         self.alone = os.getpid() == 1
+        self.given = frozenset(os.listdir(scratch)) if self.alone else frozenset()
         own = os.path.basename(scratch).startswith("vervet-sandbox-")
         if not (self.alone or own):
             raise OSError(f"{scratch} is not a scratch folder of ours")  # it would be emptied
@@ -196,7 +197,7 @@ class Server:
     def dirty(self) -> bool:
         """Empty the scratch folder; say whether anything in it resists."""
         try:
-            for name in os.listdir(self.scratch):
+            for name in set(os.listdir(self.scratch)) - self.given:
                 path = f"{self.scratch}/{name}"
                 if os.path.isdir(path) and not os.path.islink(path):
                     importlib.import_module("shutil").rmtree(path)

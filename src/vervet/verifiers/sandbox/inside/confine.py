@@ -87,13 +87,15 @@ def build_root(binds: list[tuple[str, str]], scratch: int, *, proc: bool) -> Non
     os.mkdir("old")
     system("pivot_root", b".", b"old")
     os.chdir("/")
+    os.makedirs("/tmp", exist_ok=True)  # noqa: S108 - inside, in an empty root
+    # Before the binds, for an interpreter's packages may themselves lie below /tmp; sticky, so that
+    # a candidate cannot move the folders that lead to them.
+    mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, f"size={scratch},nr_inodes=4096,mode=1777")  # noqa: S108
     for source, target in binds:
         bind("/old" + source, target)
     os.makedirs("/dev", exist_ok=True)
     for name in DEVICES:
         bind(f"/old/dev/{name}", f"/dev/{name}", device=True)
-    os.makedirs("/tmp", exist_ok=True)  # noqa: S108 - inside, in an empty root
-    mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, f"size={scratch},nr_inodes=4096,mode=777")  # noqa: S108
     if proc:  # compilers and virtual machines look for themselves; only processes are shown
         os.makedirs("/proc", exist_ok=True)
         mount("proc", "/proc", "proc", NOSUID | NODEV | NOEXEC, "subset=pid,hidepid=2")
