@@ -4,9 +4,12 @@ import json
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import betaln
@@ -259,3 +262,27 @@ def test_a_time_is_read_in_its_unit() -> None:
     assert [latency(t) for t in ("30s", "2m", "1.5")] == [30.0, 120.0, 1.5]
     with pytest.raises(ConfigError, match="is not a time"):
         latency("soon")
+
+
+def refusal(reads: Callable[[str], object], text: str) -> str:
+    """Return why a text is refused; nothing where it is not. Any other error passes."""
+    try:
+        reads(text)
+    except ConfigError as refused:
+        return str(refused)
+    return ""
+
+
+@given(st.text("0123456789.usdtokenample/probl $-", max_size=20))
+def test_whatever_is_written_is_a_budget_or_a_mistake(text: str) -> None:
+    assert "\n" not in refusal(budget, text) + refusal(latency, text)
+
+
+@given(st.text(), st.sampled_from(["schema", "policy", "models", "expected"]))
+def test_whatever_a_policy_file_holds_is_read_or_refused(text: str, key: str) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "p.toml"
+        lines = {"schema": '"vervet.policy/1"', "policy": '"fixed"'} | {key: json.dumps(text)}
+        path.write_text("".join(f"{k} = {v}\n" for k, v in lines.items()), "utf-8")
+        said = refusal(read_policy, str(path))
+    assert bool(said) or key == "expected" or text in {"vervet.policy/1", "fixed"}

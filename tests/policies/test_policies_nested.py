@@ -1,6 +1,10 @@
 """Policies made of policies, and those over several models or with a judge."""
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vervet import registry
 from vervet.errors import ConfigError
@@ -10,7 +14,8 @@ from vervet.policies.first_accepted import FirstAccepted
 from vervet.policies.fixed import Fixed
 from vervet.policies.flow import Policy, Pool, Recorded, name_of, replay
 from vervet.policies.majority import Majority
-from vervet.policies.mixture import Mixture
+from vervet.policies.mixture import Mixture, parts
+from vervet.policies.nesting import inner
 from vervet.policies.posterior import Posterior
 from vervet.policies.verify_then_vote import VerifyThenVote
 from vervet.policies.verify_ties import VerifyTies
@@ -142,3 +147,21 @@ def test_a_senseless_setting_is_refused_in_one_line(spec: str, says: str) -> Non
     name, settings = registry.parse(spec)
     with pytest.raises(ConfigError, match=says.replace("(", r"\(")):
         registry.find("policies", name, **settings)
+
+
+def refusal(reads: Callable[[str], object], text: str) -> str:
+    """Return why a text is refused; nothing where it is not. Any other error passes."""
+    try:
+        reads(text)
+    except ConfigError as refused:
+        return str(refused)
+    return ""
+
+
+@given(st.text("majority(n=8;verifier=v) *|:,x", max_size=40))
+def test_whatever_is_written_is_a_policy_or_a_mistake(text: str) -> None:
+    assert "\n" not in refusal(inner, text) + refusal(parts, text)
+
+
+def test_a_verifier_from_a_file_may_stand_inside() -> None:
+    assert inner("majority(n=8; verifier=mine:Yes)") == Majority(8, "mine:Yes")

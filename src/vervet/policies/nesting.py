@@ -1,5 +1,6 @@
 """Policies made of policies: reading one inside another, and running one after another."""
 
+import json
 from collections.abc import Generator
 
 from vervet import registry
@@ -25,11 +26,19 @@ def inner(spec: str | Policy) -> Policy:
     settings: dict[str, object] = {}
     for part in _parts(rest.removesuffix(")")):
         key, equals, value = part.partition("=")
-        if not equals:
+        if not equals or not key.strip().isidentifier():
             raise ConfigError(f"policy {spec!r}: {part!r} is not key=value.")
-        settings[key] = value if "(" in value else registry.parse(f"x:{part}")[1][key]
+        settings[key.strip()] = _value(value.strip())
     found: Policy = registry.find("policies", name, **settings)
     return found
+
+
+def _value(text: str) -> object:
+    """Read a number, true, false or null; anything else is text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _parts(text: str) -> list[str]:
