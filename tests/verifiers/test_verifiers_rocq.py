@@ -160,6 +160,7 @@ def test_an_endless_proof_is_rejected_for_its_time() -> None:
 
 
 @needs_rocq
+@pytest.mark.slow
 def test_a_huge_proof_is_rejected_for_its_memory(rocq: Rocq) -> None:
     bomb = "Proof. let n := eval vm_compute in (Nat.pow 2 40) in pose n. lia. Qed."
     verdict = judged(rocq, PROBLEM, bomb)
@@ -240,7 +241,7 @@ def test_statements_of_minif2f_are_read_and_a_wrong_proof_is_rejected(
 ) -> None:
     from vervet.problems.minif2f import minif2f_rocq  # noqa: PLC0415 - with the data only
 
-    problems = minif2f_rocq(path=shared_data / "data" / "minif2f" / "rocq", limit=12)
+    problems = minif2f_rocq(path=shared_data / "data" / "minif2f" / "rocq", limit=5)
     verdicts = [judged(rocq, problem, "Proof. intros. exact I. Qed.") for problem in problems]
     assert {verdict.outcome for verdict in verdicts} <= {Outcome.REJECT, Outcome.ERROR}
-    assert sum(verdict.outcome is Outcome.REJECT for verdict in verdicts) >= 11
+    assert sum(verdict.outcome is Outcome.REJECT for verdict in verdicts) >= 4
