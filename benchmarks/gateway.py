@@ -3,12 +3,16 @@
     python benchmarks/gateway.py [--latency 0.5] [--requests 640] [--rounds 3] [--minutes 0]
                                  [--optillm PATH]
 
-A model server in a process of its own answers every request after `latency` seconds with as many
-choices as it is asked for, 400 bytes each. 64 clients in this process ask as fast as they are
-answered: the server itself (n=8), `vervet serve` with majority:n=8, and optillm with n=8
-(bon, and self_consistency, whose 5 samples are fixed). Rounds alternate. Shown are medians over
-rounds: requests per second, median and 95th percentile of the seconds of a request, what the
-median adds to asking the server itself, and CPU milliseconds of the gateway's process per request.
+A model server in a process of its own answers every request after 0.5 to 1.5 times `latency`
+seconds, as replies of different lengths do, with as many choices as it is asked for, 400 bytes
+each. (With one latency for all, 64 replies come at once, and a queue is measured.) 64 clients in
+this process ask as fast as they are answered: the server itself (n=8), `vervet serve` with
+majority:n=8, and optillm with n=8 (bon, and self_consistency, whose 5 samples are fixed). Each
+request says how long the model takes for it, the same for the server and the gateway, so that
+`beyond` is what a request took beyond the model's own time. Rounds alternate. Shown are medians
+over rounds: requests per second, median and 95th percentile of the seconds of a request, the
+median beyond the model, what that adds to asking the server itself, and CPU milliseconds of the
+gateway's process per request.
 The model server's latency must leave the machine idle time, or queues are measured. With
 --minutes, the gateway is then loaded for so long, and its memory is shown before and after.
 
@@ -20,6 +24,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -35,11 +40,13 @@ from socket import create_server
 from typing import Any
 
 import aiohttp
+import numpy as np
 
 CLIENTS = 64
 N = 8
 TEXT = ("So 12 + 30 is 42 and the answer follows. " * 10)[:392]
 QUESTION = {"messages": [{"role": "user", "content": "What is 6 times 7?"}], "temperature": 0.7}
+DELAY = re.compile(rb'"delay": ?([0-9.]+)')
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -64,6 +71,7 @@ class Slow(asyncio.Protocol):
     """Answers every complete request after a while."""
 
     latency = 0.5
+    rng = np.random.default_rng(0)
     answers: dict[bool, bytes] = {True: reply(N), False: reply(1)}  # noqa: RUF012 - never changed
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -79,10 +87,12 @@ class Slow(asyncio.Protocol):
             length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0] or 0)
             if len(self.seen) < end + 4 + length:
                 return
+            told = DELAY.search(self.seen)
             many = b'"n": 8' in self.seen or b'"n":8' in self.seen
             self.seen = self.seen[end + 4 + length :]
             loop = asyncio.get_running_loop()
-            loop.call_later(self.latency, self.transport.write, self.answers[many])
+            after = self.latency * (float(told[1]) if told else self.rng.uniform(0.5, 1.5))
+            loop.call_later(after, self.transport.write, self.answers[many])
 
 
 def model_server(latency: float, pipe: Connection) -> None:
@@ -125,6 +135,8 @@ class Round:
 
     rate: float
     seconds: list[float]
+    over: list[float]
+    """Seconds of a request beyond the model's own."""
     cpu: float
 
     @property
@@ -133,24 +145,30 @@ class Round:
         return statistics.median(self.seconds)
 
     @property
+    def beyond(self) -> float:
+        """Median seconds of a request beyond the model's own."""
+        return statistics.median(self.over)
+
+    @property
     def late(self) -> float:
         """95th percentile of the seconds of a request."""
         return statistics.quantiles(self.seconds, n=20)[-1]
 
 
-async def ask(target: Target, requests: int) -> Round:
+async def ask(target: Target, requests: int, latency: float) -> Round:
     """Let 64 clients share so many requests."""
-    left, seconds = requests, []
+    delays = iter(np.random.default_rng(1).uniform(0.5, 1.5, requests).round(6).tolist())
+    seconds, over = [], []
 
     async def client(session: aiohttp.ClientSession) -> None:
-        nonlocal left
-        while left > 0:
-            left -= 1
+        for delay in delays:
             began = time.perf_counter()
-            async with session.post(target.url, json=target.body) as response:
-                body = json.loads(await response.read())
-            assert body["choices"], body
+            body = target.body | {"delay": delay}
+            async with session.post(target.url, json=body) as response:
+                answer = json.loads(await response.read())
+            assert answer["choices"], answer
             seconds.append(time.perf_counter() - began)
+            over.append(seconds[-1] - delay * latency)
 
     headers = {"Authorization": "Bearer none"}
     connector = aiohttp.TCPConnector(limit=0)
@@ -158,7 +176,7 @@ async def ask(target: Target, requests: int) -> Round:
         began, cpu = time.perf_counter(), target.cpu()
         await asyncio.gather(*(client(session) for _ in range(CLIENTS)))
         wall = time.perf_counter() - began
-    return Round(requests / wall, seconds, (target.cpu() - cpu) / requests)
+    return Round(requests / wall, seconds, over, (target.cpu() - cpu) / requests)
 
 
 def free_port() -> int:
@@ -233,51 +251,57 @@ def optillm(command: str, approach: str, model: str) -> Iterator[Target]:
         yield Target(f"optillm {approach}", url, {"model": "m", **QUESTION}, pid)
 
 
-def show(name: str, rounds: list[Round], direct: list[Round]) -> None:
-    """Print one line: medians over rounds, and what is added to asking the server itself."""
-    added = [r.middle - d.middle for r, d in zip(rounds, direct, strict=False)]
-    rate, middle, late, cpu = (
-        statistics.median(getattr(r, field) for r in rounds)
-        for field in ("rate", "middle", "late", "cpu")
-    )
-    print(
-        f"{name:<26} {rate:8.1f}/s  median {middle * 1e3:8.1f} ms  p95 {late * 1e3:8.1f} ms  "
-        f"added {statistics.median(added) * 1e3:8.1f} ms  CPU {cpu * 1e3:6.2f} ms/request"
-    )
+def show(name: str, rounds: list[Round], direct: list[Round] | None) -> None:
+    """Print one line of medians over rounds; beside `direct`, what is added to it."""
+    middle = {
+        field: statistics.median(getattr(r, field) for r in rounds)
+        for field in ("rate", "middle", "late", "beyond", "cpu")
+    }
+    line = f"{name:<24} {middle['rate']:7.1f}/s  median {middle['middle'] * 1e3:7.0f} ms"
+    line += f"  p95 {middle['late'] * 1e3:7.0f} ms"
+    if direct is not None:
+        added = [r.beyond - d.beyond for r, d in zip(rounds, direct, strict=True)]
+        line += f"  beyond the model {middle['beyond'] * 1e3:5.1f} ms"
+        line += f"  added {statistics.median(added) * 1e3:5.1f} ms"
+    print(f"{line}  CPU {middle['cpu'] * 1e3:.2f} ms/request", flush=True)
 
 
 def compare(model: str, chosen: argparse.Namespace) -> None:
     """Ask the server, the gateway and optillm in turns."""
+
+    def measured(target: Target, requests: int) -> Round:
+        return asyncio.run(ask(target, requests, chosen.latency))
+
     direct = Target("the model server", f"{model}/chat/completions", {"n": N, **QUESTION})
     alone, ours = [], []
     with gateway(model) as target:
-        asyncio.run(ask(target, CLIENTS))
+        measured(target, CLIENTS)
         for _ in range(chosen.rounds):
-            alone.append(asyncio.run(ask(direct, chosen.requests)))
-            ours.append(asyncio.run(ask(target, chosen.requests)))
+            alone.append(measured(direct, chosen.requests))
+            ours.append(measured(target, chosen.requests))
         show(direct.name, alone, alone)
         show(target.name, ours, alone)
         if chosen.minutes:
-            soak(target, chosen.minutes)
+            soak(target, chosen.minutes, chosen.latency)
     command = chosen.optillm or shutil.which("optillm")
     if command is None:
         print("optillm is not installed: pip install optillm (it brings torch)")
         return
     for approach in ("bon", "self_consistency"):
         with optillm(command, approach, model) as target:
-            theirs = [asyncio.run(ask(target, CLIENTS * 2)) for _ in range(chosen.rounds)]
-        show(target.name, theirs, alone)
+            theirs = [measured(target, CLIENTS * 2) for _ in range(chosen.rounds)]
+        show(target.name, theirs, None)
         ratio = statistics.median(r.rate for r in ours) / statistics.median(r.rate for r in theirs)
-        print(f"{'':<26} vervet answers {ratio:.1f} times as many requests a second")
+        print(f"{'':<24} vervet answers {ratio:.1f} times as many requests a second")
 
 
-def soak(target: Target, minutes: float) -> None:
+def soak(target: Target, minutes: float, latency: float) -> None:
     """Load the gateway, and show whether its memory grows."""
     until, asked = time.monotonic() + 60 * minutes, 0
-    asyncio.run(ask(target, 10 * CLIENTS))
+    asyncio.run(ask(target, 10 * CLIENTS, latency))
     before = target.megabytes()
     while time.monotonic() < until:
-        asyncio.run(ask(target, 10 * CLIENTS))
+        asyncio.run(ask(target, 10 * CLIENTS, latency))
         asked += 10 * CLIENTS
     after = target.megabytes()
     print(f"memory: {before:.1f} MB, after {asked:,} more requests {after:.1f} MB")

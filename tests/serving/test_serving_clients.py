@@ -185,7 +185,7 @@ async def test_traces_follow_the_conventions_for_generative_models(lab: Any) -> 
 
 def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
-    policy.write_text('policy = "majority:n=2,verifier=exact"\n')
+    policy.write_text('schema = "vervet.policy/1"\npolicy = "majority:n=2,verifier=exact"\n')
     words = ["serve", str(policy), "-m", "marmoset", "--set", "max_tokens=8", "--port", "0"]
     with subprocess.Popen(
         [sys.executable, "-m", "vervet", *words],

@@ -1,9 +1,6 @@
 """`serve`: a policy as an OpenAI-compatible endpoint."""
 
 import os
-import tomllib
-from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +10,10 @@ from vervet.cli.printing import note
 from vervet.errors import ConfigError, MissingExtra
 
 if TYPE_CHECKING:
-    from vervet.policies.flow import Policy
-    from vervet.serving import Accounts, Menu
+    from collections.abc import Mapping
+
+    from vervet.planning.policy_file import PolicyFile
+    from vervet.serving import Accounts, Menu, Model
     from vervet.types import Verifier
 
 KEY = "VERVET_SERVE_KEY"
@@ -35,8 +34,7 @@ READERS = ("exact", "json", "gsm8k-answer", "math-answer", "choice")
     "--model",
     "models",
     multiple=True,
-    required=True,
-    help="Model as provider/name, or marmoset; repeatable, the first is the default.",
+    help="Model as [NAME=]provider/name, or marmoset; repeatable, the first is the default.",
 )
 @click.option("--base-url", help="Address of the endpoint.")
 @click.option(
@@ -79,60 +77,73 @@ def serve(policy_file: str | None, **chosen: Any) -> None:  # noqa: ANN401 - cli
     serving.serve(service, say=note)
 
 
-def menu(policy_file: str | None, chosen: dict[str, Any]) -> "Menu":
-    """Return what the command line puts on the menu."""
-    from vervet import doors, registry, serving
+def menu(path: str | None, chosen: dict[str, Any]) -> "Menu":
+    """Return what the command line puts on the menu.
 
-    policy = doors.policy(spec(policy_file, chosen["policy"]))
+    Raises:
+        ConfigError: there is no model, or not the one that the policy draws from.
+    """
+    from vervet import doors, registry, serving
+    from vervet.policies.names import models_named, verifiers_named
+
+    file = policy_of(path, chosen["policy"])
     written = {registry.parse(text)[0]: text for text in chosen["extra"]}
-    verifiers = {name: doors.verifier(text) for name, text in written.items()}
-    for name in used(policy):
-        if name not in verifiers:
-            verifiers[name] = doors.verifier(name)
+    wanted = {n: file.verifiers.get(n, n) for n in verifiers_named(file.policy)} | written
+    verifiers = {name: doors.verifier(text) for name, text in wanted.items()}
     for name in READERS:
         if name not in verifiers and (reader := usable(name)):
             verifiers[name] = reader
+    models = models_of(chosen, file.models)
+    if missing := set(models_named(file.policy)) - set(models):
+        known = ", ".join(models) or "none"
+        raise ConfigError(
+            f"the policy draws from {min(missing)!r}; there is: {known}. "
+            f"Name it: -m {min(missing)}=provider/name"
+        )
+    if not models:
+        raise ConfigError("no model. Name one: -m provider/name")
+    default = next(iter(verifiers_named(file.policy)), "exact")
+    return serving.Menu(models, file.policy, verifiers, default, chosen["max_samples"])
+
+
+def models_of(chosen: dict[str, Any], written: "Mapping[str, str]") -> "dict[str, Model]":
+    """Return the models by name: those of the command line, else those of the policy file."""
+    from vervet import doors, serving
+
     most = chosen["settings"].get("max_connections", chosen["max_requests"])
-    models: dict[str, serving.Model] = {}
-    for text in chosen["models"]:
+    pairs = [_named(text) for text in chosen["models"]] or list(written.items())
+    models: dict[str, Model] = {}
+    for name, text in pairs:
         sampler = doors.sampler(text, base_url=chosen["base_url"], **chosen["settings"])
-        name = str(sampler.describe().get("model") or text)
-        models[name] = serving.model_of(name, sampler, most)
-    default = next(iter(used(policy)), "exact")
-    return serving.Menu(models, policy, verifiers, default, chosen["max_samples"])
+        public = name or str(sampler.describe().get("model") or text)
+        models[public] = serving.model_of(public, sampler, most)
+    return models
 
 
-def spec(policy_file: str | None, written: str | None) -> str:
+def _named(text: str) -> tuple[str, str]:
+    """Split NAME=provider/name; a setting, name:key=value, is no name.
+
+    >>> _named("small=openai/llama"), _named("scripted:answer=4")
+    (('small', 'openai/llama'), ('', 'scripted:answer=4'))
+    """
+    name, equals, rest = text.partition("=")
+    return (name, rest) if equals and ":" not in name else ("", text)
+
+
+def policy_of(path: str | None, written: str | None) -> "PolicyFile":
     """Return the policy that a file or an option names.
 
     Raises:
-        ConfigError: neither or both are given, or the file does not say one.
+        ConfigError: neither or both are given, or it cannot be read.
     """
-    if (policy_file is None) == (written is None):
-        raise ConfigError("say which policy: a policy.toml, or --policy majority:n=8,verifier=V.")
-    if written is not None or policy_file is None:
-        return written or ""
-    try:
-        table = tomllib.loads(Path(policy_file).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{policy_file} cannot be read: {error}") from error
-    found = table.get("policy")
-    if not isinstance(found, str):
-        raise ConfigError(f'{policy_file}: write policy = "majority:n=8,verifier=gsm8k-answer".')
-    return found
+    from vervet import doors
+    from vervet.planning.policy_file import PolicyFile, read_policy
 
-
-def used(policy: "Policy | Any") -> list[str]:  # noqa: ANN401 - any setting of a policy
-    """Return the verifiers that a policy names, those of the policies inside it included."""
-    from vervet.policies.best_of import BY_LOGPROB
-
-    found: list[str] = []
-    for field in fields(policy) if is_dataclass(policy) else ():
-        value = getattr(policy, field.name)
-        if field.name in {"verifier", "judge"} and isinstance(value, str):
-            found.append(value)
-        found += used(value)
-    return [name for name in dict.fromkeys(found) if name and name != BY_LOGPROB]
+    if path is not None and written is None:
+        return read_policy(path)
+    if path is None and written is not None:
+        return PolicyFile(doors.policy(written))
+    raise ConfigError("say which policy: a policy.toml, or --policy majority:n=8,verifier=V.")
 
 
 def usable(name: str) -> "Verifier | None":
