@@ -27,10 +27,20 @@ if TYPE_CHECKING:
         VerifierError,
         VervetError,
     )
+    from vervet.planning import plan, read_policy
+    from vervet.policies.abstain import Abstain
     from vervet.policies.adaptive import AdaptiveConsistency, EarlyStopping
     from vervet.policies.best_of import BestOf
+    from vervet.policies.cascade import Cascade
+    from vervet.policies.certified import Certified
     from vervet.policies.first_accepted import FirstAccepted
+    from vervet.policies.fixed import Fixed
     from vervet.policies.majority import Majority
+    from vervet.policies.mixture import Mixture
+    from vervet.policies.pandora import Pandora
+    from vervet.policies.posterior import Posterior
+    from vervet.policies.verify_then_vote import VerifyThenVote
+    from vervet.policies.verify_ties import VerifyTies
     from vervet.policies.weighted import Weighted
     from vervet.problems.problem_set import ProblemSet
     from vervet.sampling import sample
@@ -42,17 +52,24 @@ if TYPE_CHECKING:
     from vervet.verification import verify
 
 _HOMES = {
+    "Abstain": "vervet.policies.abstain",
     "AdaptiveConsistency": "vervet.policies.adaptive",
     "Analysis": "vervet.analysis",
     "BestOf": "vervet.policies.best_of",
+    "Cascade": "vervet.policies.cascade",
+    "Certified": "vervet.policies.certified",
     "ConfigError": "vervet.errors",
     "EarlyStopping": "vervet.policies.adaptive",
     "FirstAccepted": "vervet.policies.first_accepted",
+    "Fixed": "vervet.policies.fixed",
     "Majority": "vervet.policies.majority",
     "MissingExtra": "vervet.errors",
+    "Mixture": "vervet.policies.mixture",
     "ModelError": "vervet.errors",
     "NotRecorded": "vervet.errors",
     "Outcome": "vervet.types",
+    "Pandora": "vervet.policies.pandora",
+    "Posterior": "vervet.policies.posterior",
     "Problem": "vervet.types",
     "ProblemSet": "vervet.problems.problem_set",
     "Run": "vervet.store",
@@ -64,13 +81,17 @@ _HOMES = {
     "Verdict": "vervet.types",
     "Verifier": "vervet.types",
     "VerifierError": "vervet.errors",
+    "VerifyThenVote": "vervet.policies.verify_then_vote",
+    "VerifyTies": "vervet.policies.verify_ties",
     "VervetError": "vervet.errors",
     "Weighted": "vervet.policies.weighted",
     "analyze": "vervet.analysis",
     "dataset": "vervet.doors",
     "import_table": "vervet.transfer.importing",
     "open": "vervet.store:open_run",
+    "plan": "vervet.planning",
     "policy": "vervet.doors",
+    "read_policy": "vervet.planning",
     "report": "vervet.doors",
     "sample": "vervet.sampling",
     "sampler": "vervet.doors",
@@ -82,17 +103,24 @@ _HOMES = {
 }
 
 __all__ = [
+    "Abstain",
     "AdaptiveConsistency",
     "Analysis",
     "BestOf",
+    "Cascade",
+    "Certified",
     "ConfigError",
     "EarlyStopping",
     "FirstAccepted",
+    "Fixed",
     "Majority",
     "MissingExtra",
+    "Mixture",
     "ModelError",
     "NotRecorded",
     "Outcome",
+    "Pandora",
+    "Posterior",
     "Problem",
     "ProblemSet",
     "Run",
@@ -104,13 +132,17 @@ __all__ = [
     "Verdict",
     "Verifier",
     "VerifierError",
+    "VerifyThenVote",
+    "VerifyTies",
     "VervetError",
     "Weighted",
     "analyze",
     "dataset",
     "import_table",
     "open",
+    "plan",
     "policy",
+    "read_policy",
     "report",
     "sample",
     "sampler",

@@ -64,7 +64,7 @@ class Population:
     @cached_property
     def wrong(self) -> Floats:
         """Probability of each wrong answer, given that the reply is wrong; sums to 1."""
-        weights = np.arange(1, self.wrong_answers + 1) ** -self.skew
+        weights = np.arange(1.0, self.wrong_answers + 1) ** -self.skew
         return np.asarray(weights / weights.sum())
 
     def answers(self, number: int) -> Floats:
