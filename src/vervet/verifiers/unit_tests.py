@@ -1,6 +1,7 @@
 """The code verifier: hidden tests, run where a hostile program can do no harm and tell no lie."""
 
 import asyncio
+import math
 from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from vervet.errors import ConfigError, VerifierError
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.answer import Traits, named
 from vervet.verifiers.code.extraction import extract_code
+from vervet.verifiers.code.order import plan_of
 from vervet.verifiers.code.report import Report, evidence
 from vervet.verifiers.code.run import How, run_calls, run_programs, run_source, solved
 from vervet.verifiers.code.suites import Calls, Programs, Source, Suite, SuiteName, suite_of
@@ -83,7 +85,8 @@ class UnitTests:
             return self.verdict(sample, trial, Report(0), limits, detail="no program found")
         code = str(problem.reference.get("header", "")) + code
         first = () if self.all_tests else tuple(self.deadly.get(problem.id, ()))
-        how = How(limits, all_tests=self.all_tests, first=first, seed=trial)
+        ahead = self.seconds_ahead(suite)
+        how = How(limits, self.all_tests, first=first, seconds_ahead=ahead, seed=trial)
         report = await self.run(suite, code, how)
         rechecked = report.crowded
         if rechecked:
@@ -133,6 +136,8 @@ class UnitTests:
         suite = suite_of(problem, self.suite)
         if isinstance(suite, Calls) and suite.solution:
             suite = await solved(self.sandbox, suite, self.limits)
+        if isinstance(suite, Calls):
+            suite = replace(suite, plan=plan_of(suite.inputs, suite.seconds))
         return suite, self.limits_for(suite)
 
     def limits_for(self, suite: Suite) -> Limits:
@@ -148,6 +153,13 @@ class UnitTests:
             longest = max(suite.seconds)
             return replace(limits, cpu_seconds=max(FLOOR_SECONDS, FACTOR * longest))
         return replace(limits, cpu_seconds=DEFAULT_SECONDS)
+
+    def seconds_ahead(self, suite: Suite) -> float:
+        """Return the limit of the tests that go first, where the solution's time gives limits."""
+        if self.timeout is None and isinstance(suite, Calls) and suite.plan and suite.seconds:
+            longest = max((suite.seconds[at] for at in suite.plan.ahead), default=0.0)
+            return max(FLOOR_SECONDS, FACTOR * longest)
+        return math.inf
 
     def verdict(
         self,

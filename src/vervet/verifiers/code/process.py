@@ -1,5 +1,6 @@
 """What every run of a sample shares: its settings, its lines, and how a process ended."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ class How:
     """Run on after the first failure."""
     first: tuple[int, ...] = ()
     """Tests to run before the others: those that other samples of the problem failed."""
+    seconds_ahead: float = math.inf
+    """Processor seconds of a test of the first batch, where it gets less than the others."""
     seed: int = 0
     """Seeds `random` in the candidate; the trial, so that repeats show flaky programs."""
 
@@ -38,8 +41,9 @@ class LineReader:
         self.turn: Turn | None = None
 
     def begin(self, turn: Turn) -> None:
-        """Remember who feeds."""
+        """Remember who feeds, and hear every line when it comes."""
         self.turn = turn
+        turn.listen()
 
     def feed(self, data: bytes) -> bool:
         """Take the next bytes."""

@@ -13,6 +13,7 @@ from vervet.verifiers.code.languages import (
     recipe_for,
     search_path,
 )
+from vervet.verifiers.code.order import plan_of
 from vervet.verifiers.code.process import (
     How,
     LineReader,
@@ -40,8 +41,10 @@ class CallReader(LineReader):
         self.calls, self.expected, self.how = calls, calls.expected, how
         self.judge = calls.judge()
         self.report = Report(len(calls.inputs))
-        rest = (at for at in range(len(calls.inputs)) if at not in how.first)
-        self.order = [*how.first, *rest] if how.first else range(len(calls.inputs))
+        self.plan = calls.plan or plan_of(calls.inputs, calls.seconds)
+        self.ahead, behind, self.left_out = self.plan.batches(how.first)
+        self.order = [*self.ahead, *behind]
+        self.waiting = bool(behind)
 
     def take(self, lines: list[bytes]) -> bool:
         """Judge lines; enough after the first failure, unless all tests are to be run."""
@@ -57,7 +60,28 @@ class CallReader(LineReader):
             if report.failure is not None and not self.how.all_tests:
                 return True
         self.progress = len(report.statuses)
+        if self.waiting and self.progress >= len(self.ahead):
+            self.send_rest()
         return False
+
+    def begin(self, turn: Turn) -> None:
+        """Remember who feeds; give the first batch its limits, where there is a second."""
+        self.turn = turn
+        if self.waiting:
+            turn.listen()
+            turn.limits = self.limits_ahead()
+
+    def limits_ahead(self) -> Limits:
+        """Return the limits of the first batch: those of its own tests, where they differ."""
+        limits = self.how.limits
+        return replace(limits, cpu_seconds=min(limits.cpu_seconds, self.how.seconds_ahead))
+
+    def send_rest(self) -> None:
+        """Send the inputs of the second batch, with its limits."""
+        self.waiting = False
+        if self.turn is not None:
+            self.turn.limits = self.how.limits
+            self.turn.send(self.plan.rest)
 
     def note_printed(self, line: bytes) -> None:
         """Keep the excerpt of what the program printed, for people."""
@@ -101,11 +125,14 @@ class CallReader(LineReader):
 async def run_calls(sandbox: Runs, calls: Calls, code: str, how: How) -> Report:
     """Call the candidate on every input and judge what comes back."""
     reader = CallReader(calls, how)
+    reader.waiting &= sandbox.warm  # what starts from nothing takes no second message
     job = {
         "mode": "call",
         "code": code,
         "entry_point": calls.entry_point,
-        "inputs": [calls.inputs[at] for at in reader.order],
+        "inputs": [calls.inputs[at] for at in (reader.ahead if reader.waiting else reader.order)],
+        "more": reader.waiting,
+        "left_out": reader.left_out,
     }
     ending = await sandbox.run(prepared(job, how), how.limits, reader, profile=profile_of(code))
     return finish(reader.report, ending)

@@ -24,6 +24,7 @@ from vervet.verifiers.code.comparators import (
     within,
 )
 from vervet.verifiers.code.extraction import Parser, preamble
+from vervet.verifiers.code.order import Plan
 from vervet.verifiers.sandbox.wire import encode
 
 SuiteName = Literal["base", "plus"]
@@ -50,6 +51,8 @@ class Calls:
     """What each call of the solution took."""
     output_bytes: int = 0
     """What the solution's results took on the wire."""
+    plan: Plan | None = None
+    """The order of the tests; None until the problem has been prepared."""
 
 
 @dataclass(frozen=True, slots=True)

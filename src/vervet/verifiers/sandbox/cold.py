@@ -65,6 +65,8 @@ Launch = Callable[[str, Limits], Awaitable[tuple[bytes, int, bool]]]
 class ColdSandbox:
     """Runs each check from nothing: slower by the start of a container or a request."""
 
+    warm = False
+
     def __init__(self, isolation: str, *, workers: int | None = None, place: str = "") -> None:
         """Choose `container` (`place` is the image) or `remote` (`place` is the URL).
 

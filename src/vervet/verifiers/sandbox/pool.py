@@ -17,6 +17,9 @@ PYTHON = Profile()
 class Runs(Protocol):
     """What runs checks: warm slots, containers, a service."""
 
+    warm: bool
+    """Whether a process takes messages after its job."""
+
     async def run(
         self,
         job: dict[str, Any] | bytes,
@@ -35,6 +38,8 @@ class Sandbox:
     Slots are started when first needed and kept. A slot that broke is replaced; a check during
     which it broke raises SandboxError, which is an ERROR verdict and never a REJECT.
     """
+
+    warm = True
 
     def __init__(self, isolation: str = "namespaces", *, workers: int | None = None) -> None:
         """Choose a rung; nothing is started yet.

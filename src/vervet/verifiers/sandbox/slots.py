@@ -25,6 +25,8 @@ START_SECONDS = 60.0
 GRACE_SECONDS = 5.0
 CHUNK = 1 << 18
 HEADER = 8
+UNHEARD_SECONDS = 0.004
+"""Most checks are over by then; not waiting for their words as well saves a tenth of the work."""
 
 
 class Reader(Protocol):
@@ -53,8 +55,8 @@ class Start:
     """A folder of this machine made for this interpreter, where it has no private one inside."""
 
 
-def pack(job: dict[str, Any]) -> bytes:
-    """Write a job as the inside reads it: its length, then marshalled plain data."""
+def pack(job: dict[str, Any] | list[Any]) -> bytes:
+    """Write a job, or more inputs, as the inside reads it: the length, then marshalled data."""
     body = marshal.dumps(job, 2)
     return len(body).to_bytes(HEADER, "little") + body
 
@@ -169,19 +171,28 @@ class Turn:
         self.received = 0
         self.seen = 0
         self.begun = self.advanced = time.monotonic()
-        self.timer = loop.call_later(limits.cpu_seconds, self.on_time)
+        self.timer = loop.call_later(min(UNHEARD_SECONDS, limits.cpu_seconds), self.on_delay)
         self.unsent = memoryview(b"")
-        self.dirty = self.crowded = False
+        self.dirty = self.crowded = self.over = False
         self.reading = self.writing = False
 
     def start(self, job: bytes) -> None:
         """Hand the socket to the slot, then the job to the socket."""
         with self.theirs:
             socket.send_fds(self.slot.control, [b"j"], [self.theirs.fileno()])
-        self.loop.add_reader(self.ours.fileno(), self.on_data)
-        self.reading = True
         self.reader.begin(self)
         self.send(job)
+
+    def on_delay(self) -> None:
+        """Listen to a child that takes longer than most, and begin to watch its time."""
+        self.listen()
+        self.timer = self.loop.call_later(self.limits.cpu_seconds, self.on_time)
+
+    def listen(self) -> None:
+        """Read what comes as it comes; what a short check said is read at its end."""
+        if not self.reading and not self.over:
+            self.reading = True
+            self.loop.add_reader(self.ours.fileno(), self.on_data)
 
     def send(self, data: bytes) -> None:
         """Send the job, or more to a process that listens."""
@@ -246,7 +257,8 @@ class Turn:
         """Have the child killed."""
         if not self.stopped:
             self.stopped = cause
-            self.slot.control.send(b"k")
+            if not self.over:
+                self.slot.control.send(b"k")
 
     def on_time(self) -> None:
         """Stop a child that made no progress within its limits, or look again later."""
@@ -269,6 +281,7 @@ class Turn:
 
     def end(self, status: int, cpu: float, peak: int, dirty: bool) -> None:  # noqa: FBT001 - as it is sent
         """Note the fate of the child, after reading what it still said."""
+        self.over = True
         while self.on_data():
             pass
         self.dirty = dirty

@@ -55,7 +55,7 @@ def warm_up(preload: list[str]) -> None:
     encoder = values.Encoder(100)
     names = runner.load({"code": WARM})
     encoder.encode([1, 2.5, "a", None, (1, [2]), {"a": {1}}, names["f"]([2, 1])])
-    values.describe(ValueError("warm"))
+    values.describe(ValueError("warm")).encode("unicode_escape")  # a codec is a module, too
     sys.modules.pop(runner.NAME)
     gc.collect()
     gc.freeze()

@@ -12,7 +12,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -72,11 +72,10 @@ class Lines:
         self.sent = self.clock()
 
 
-def receive(channel: int) -> dict[str, Any]:
-    """Read one job: its length, then its marshalled data, from the trusted side."""
+def receive(channel: int) -> Any:  # noqa: ANN401 - plain data
+    """Read a job, or inputs: the length, then marshalled data, from the trusted side."""
     size = int.from_bytes(read_exactly(channel, HEADER), "little")
-    job: dict[str, Any] = marshal.loads(read_exactly(channel, size))  # noqa: S302 - from the trusted side
-    return job
+    return marshal.loads(read_exactly(channel, size))  # noqa: S302 - from the trusted side
 
 
 def read_exactly(channel: int, size: int) -> bytes:
@@ -144,7 +143,7 @@ def call(channel: int, job: dict[str, Any]) -> int:
     lines, printed, entry = start(channel, job)
     encoder = Encoder(PARTS)
     timed = job.get("timed")
-    for arguments in job["inputs"] if entry else ():
+    for arguments in inputs_of(channel, job, lines) if entry else ():
         begun = time.perf_counter()
         one(lines, encoder, entry, arguments)
         if timed:
@@ -152,6 +151,17 @@ def call(channel: int, job: dict[str, Any]) -> int:
     lines.put("z", encoder.dumps(printed.text))
     lines.flush()
     return 0
+
+
+def inputs_of(channel: int, job: dict[str, Any], lines: Lines) -> Iterator[Any]:
+    """Yield the inputs that came with the job, then those that come when the first are passed."""
+    yield from job["inputs"]
+    if job.get("more"):
+        lines.flush()
+        left_out = set(job["left_out"])
+        for place, arguments in enumerate(receive(channel)):
+            if place not in left_out:
+                yield arguments
 
 
 def one(
@@ -183,8 +193,7 @@ def serve(channel: int, job: dict[str, Any]) -> int:
     lines.put("r", "")
     lines.flush()
     while entry is not None:
-        size = int.from_bytes(read_exactly(channel, HEADER), "little")
-        request = marshal.loads(read_exactly(channel, size))  # noqa: S302 - from the trusted side
+        request = receive(channel)
         name = request["name"]
         known = sys.modules[NAME].__dict__
         called = entry if name == job["entry_point"] else resolve(known, name)
