@@ -47,9 +47,10 @@ class Asked:
     settings: dict[str, Any]
 
 
-def _settings(
+def read_settings(
     context: click.Context, option: click.Parameter, written: tuple[str, ...]
 ) -> dict[str, Any]:
+    """Read repeated KEY=VALUE options; a value is JSON where it is JSON, else text."""
     del context, option
     from vervet.registry import parse
 
@@ -81,7 +82,7 @@ _ASKING = (
     click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where."),
     click.option("--resume", is_flag=True, help="The default: only what is missing is drawn."),
     click.option("--dry-run", is_flag=True, help="Say what would be drawn and what it would cost."),
-    click.option("--set", "settings", multiple=True, callback=_settings, metavar="KEY=VALUE",
+    click.option("--set", "settings", multiple=True, callback=read_settings, metavar="KEY=VALUE",
                  help="Any other setting of the model; may be repeated."),
 )  # fmt: skip
 

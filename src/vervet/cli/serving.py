@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vervet.cli.options import _settings, example
+from vervet.cli.options import example, read_settings
 from vervet.cli.printing import note
 from vervet.errors import ConfigError, MissingExtra
 
@@ -41,7 +41,7 @@ READERS = ("exact", "json", "gsm8k-answer", "math-answer", "choice")
     "--set",
     "settings",
     multiple=True,
-    callback=_settings,
+    callback=read_settings,
     metavar="KEY=VALUE",
     help="A setting of the models where a request says nothing; may be repeated.",
 )

@@ -69,7 +69,7 @@ class Connections:
 
     def succeeded(self) -> None:
         """Count one good reply: the limit rises where it was the limit that held us back."""
-        if self.busy >= self.room:
+        if self.busy >= self.room or self._waiting:
             step = 1.0 if self._slow_start else 1.0 / self.size
             self.size = min(self.size + step, float(self.most))
 

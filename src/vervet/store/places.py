@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import fsspec
 
 from vervet.errors import StoreError
 
@@ -204,10 +203,15 @@ class RemoteFolder:
 
 def _open_filesystem(url: str) -> tuple[Any, str]:
     try:
+        import fsspec  # noqa: PLC0415 - an extra
+
         files, root = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
-        extra = " Install it: pip install 'vervet[s3]'." if url.startswith("s3") else ""
-        raise StoreError(f"cannot open {url}: {error}.{extra}") from error
+        extra = "s3" if url.startswith("s3") else "remote"
+        hint = f" Install it: pip install 'vervet[{extra}]'."
+        raise StoreError(
+            f"cannot open {url}: {error}.{hint if isinstance(error, ImportError) else ''}"
+        ) from error
     return files, str(root).rstrip("/")
 
 
