@@ -130,7 +130,9 @@ def _settings(isolation: Isolation, profile: Profile, folder: str) -> dict[str, 
 
 
 def _site(packages: tuple[str, ...]) -> list[str]:
-    return [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")] if packages else []
+    """Return the folders the packages lie in: a virtual environment's, the user's own, ..."""
+    places = (os.path.dirname(place) for place, _ in view.package_binds(packages))  # noqa: PTH120 - strings throughout
+    return list(dict.fromkeys(places))
 
 
 def _bubblewrap(settings: dict[str, Any]) -> list[str]:
