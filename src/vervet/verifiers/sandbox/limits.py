@@ -47,7 +47,8 @@ class Ending:
     wall_seconds: float
     peak_bytes: int
     crowded: bool = False
-    """Stopped for its computing time while it had less than half a processor to itself."""
+    """Stopped where the machine may be to blame: it had less than half a processor to itself, or
+    it stood still while more than one process per processor wanted to run."""
 
 
 def machine_load() -> float:

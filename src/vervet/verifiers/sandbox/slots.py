@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vervet.errors import SandboxError
-from vervet.verifiers.sandbox.limits import Cause, Ending, Limits
+from vervet.verifiers.sandbox.limits import Cause, Ending, Limits, machine_load
 
 MAIN = Path(__file__).parent / "inside" / "__main__.py"
 START_SECONDS = 60.0
@@ -274,7 +274,8 @@ class Turn:
             self.limits.total_seconds - cpu,
         )
         if left <= 0:
-            self.crowded = queued > cpu > self.limits.cpu_seconds / 2
+            waited = spent < self.limits.cpu_seconds and machine_load() > 1
+            self.crowded = waited or queued > cpu > self.limits.cpu_seconds / 2
             self.stop("time")
         else:
             self.timer = self.loop.call_later(max(left, 0.01), self.on_time)
