@@ -12,11 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-if len(sys.argv) > 1:
-    os.setgroups([])
-    os.setresgid(*[int(sys.argv[1])] * 3)
-    os.setresuid(*[int(sys.argv[1])] * 3)
-
 from vervet.types import Problem, Sample
 from vervet.verifiers.sandbox.slots import children_of
 from vervet.verifiers.unit_tests import UnitTests, unit_tests
@@ -84,5 +79,14 @@ async def main(order: dict[str, Any]) -> dict[str, Any]:
     return {"found": found, "children": len(children_of(os.getpid()))}
 
 
+def become(user: int) -> None:
+    """Go on as another user, for good."""
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        become(int(sys.argv[1]))
     sys.stdout.write(json.dumps(asyncio.run(main(json.load(sys.stdin)))))
