@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-
 from vervet.errors import StoreError
 
 LEFTOVER_SECONDS = 3600.0
