@@ -235,14 +235,27 @@ run = open_run(sys.argv[1])
 problems = [Problem(f"p{i}", "?") for i in range(5)]
 engine = Local(concurrency=4, batch_rows=40, batch_seconds=0.05)
 print("ready", flush=True)
+if len(sys.argv) > 3:
+    sys.stdin.readline()
 drawn = sample(run, problems, Model(), n=int(sys.argv[2]), engine=engine, watch=watch)
 print("asked", Model.asked, flush=True)
 """
 
 
-def filler(run: Path, n: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", FILLER, str(run), str(n)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def filler(run: Path, n: int, *waiting: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", FILLER, str(run), str(n), *waiting]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def together(processes: list[subprocess.Popen[str]]) -> None:
+    """Let processes begin when all of them are ready."""
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
 
 
 def output(process: subprocess.Popen[str]) -> list[str]:
@@ -274,7 +287,8 @@ def test_killed_at_any_moment_it_loses_nothing_it_reported_and_completes(tmp_pat
 
 @pytest.mark.slow
 def test_two_processes_fill_one_run_and_ask_for_nothing_twice(tmp_path: Path) -> None:
-    processes = [filler(tmp_path / "run", 400) for _ in range(2)]
+    processes = [filler(tmp_path / "run", 400, "wait") for _ in range(2)]
+    together(processes)
     asked = [int(output(process)[-1].split()[1]) for process in processes]
     assert sum(asked) == 5 * 400
     assert min(asked) > 0
