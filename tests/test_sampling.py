@@ -72,6 +72,15 @@ def test_all_wanted_samples_are_drawn_once(run: Run) -> None:
     assert run.descriptions("samplers") == {"model-1": {"provider": "test"}}
 
 
+def test_problems_take_turns_but_the_last_requests_come_by_length_of_the_prompt(run: Run) -> None:
+    problems = [Problem(str(length), "x" * length) for length in (1, 3, 2)]
+    model = Model()
+    sample(run, problems, model, n=24, engine=Local(concurrency=4))
+    first_of_each = [name for name, index in model.asked if index % model.batch == 0]
+    assert first_of_each == ["1", "3", "2", "1", "3", "3", "2", "2", "1"]
+    assert recorded(run) == {name: list(range(24)) for name in ("1", "2", "3")}
+
+
 def test_the_accounts_add_up(run: Run) -> None:
     drawn = sample(run, PROBLEMS, Model(), n=16, engine=FAST)
     assert drawn.completion_tokens == 4 * 16 * 2

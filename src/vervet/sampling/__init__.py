@@ -32,5 +32,7 @@ def sample(
     """
     if n < 1:
         raise ConfigError(f"n = {n} samples of each problem cannot be drawn; it must be at least 1")
-    drawing = Drawing(run, list(problems), sampler, n, watch)
-    return bridge.run(drawing.draw(engine or Local(), then))
+    drawing = Drawing(
+        run, list(problems), sampler=sampler, n=n, engine=engine or Local(), watch=watch
+    )
+    return bridge.run(drawing.draw(then))

@@ -78,14 +78,23 @@ class Drawing:
     """One call of `sample`: what is wanted, and the accounts of what came."""
 
     def __init__(
-        self, run: Run, problems: list[Problem], sampler: Sampler, n: int, watch: Watcher
+        self,
+        run: Run,
+        problems: list[Problem],
+        *,
+        sampler: Sampler,
+        n: int,
+        engine: Engine,
+        watch: Watcher,
     ) -> None:
         self.run = run
         self.sampler = sampler
+        self.engine = engine
+        self.lanes = getattr(sampler, "concurrency", None) or engine.concurrency
         run.append(problems)
         run.describe("samplers", sampler.id, sampler.describe())
         self.problems = {problem.id: problem for problem in problems}
-        self.requests = Requests(run, self.problems, sampler, n)
+        self.requests = Requests(run, self.problems, sampler, n, together=self.lanes)
         self.total = n * len(self.problems)
         self.missing = self.requests.missing
         self.meter = Meter("sample", watch, total=self.total, done=self.total - self.missing)
@@ -96,7 +105,7 @@ class Drawing:
         self.failures_in_row = 0
         self.channels: list[Channel[Sample]] = []
 
-    async def draw(self, engine: Engine, then: Sequence[Stage]) -> Drawn:
+    async def draw(self, then: Sequence[Stage]) -> Drawn:
         """Draw, store, and feed the stages, all at once."""
         present = self.total - self.missing
         for stage in then:
@@ -108,7 +117,7 @@ class Drawing:
                     group.create_task(_staged(stage, channel))
                     for stage, channel in zip(then, self.channels, strict=True)
                 ]
-                group.create_task(self._fill(engine))
+                group.create_task(self._fill())
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
         finally:
@@ -126,23 +135,22 @@ class Drawing:
             self.meter.seconds, tuple(task.result() for task in tasks),
         )  # fmt: skip
 
-    async def _fill(self, engine: Engine) -> None:
-        lanes = getattr(self.sampler, "concurrency", None) or engine.concurrency
-
-        async def take() -> Request | None:
-            return await self.requests.take() if self.failures_in_row < PATIENCE * lanes else None
-
-        async with engine.spread(Draws(self.sampler)) as draws:
+    async def _fill(self) -> None:
+        async with self.engine.spread(Draws(self.sampler)) as draws:
             try:
                 await fill(
-                    take, Complete(draws), self._keep, self._ended,
-                    engine=engine, concurrency=lanes,
+                    self._take, Complete(draws), self._keep, self._ended,
+                    engine=self.engine, concurrency=self.lanes,
                 )  # fmt: skip
             finally:
                 self.requests.release_all()
         for channel in self.channels:
             await channel.finish()
         self.meter.tell()
+
+    async def _take(self) -> Request | None:
+        tired = self.failures_in_row >= PATIENCE * self.lanes
+        return None if tired else await self.requests.take()
 
     async def _keep(self, samples: list[Sample]) -> None:
         """Store samples, count them, and pass them on."""

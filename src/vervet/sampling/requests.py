@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -29,12 +30,23 @@ class Requests:
     """Gives what is wanted and not recorded; leaves to other processes what they are drawing.
 
     Requests come for one problem after the other, so that an interrupted run has about equally
-    many samples of each. What another process holds is put off, then looked at again.
+    many samples of each. The last ones, which will be in flight `together`, come by length of the
+    prompt, the longest first: a long prompt tends to have long replies, and a long reply begun
+    last leaves the server half idle until its end. What another process holds is put off, then
+    looked at again.
     """
 
     POLL_SECONDS = 0.2
 
-    def __init__(self, run: Run, problems: Mapping[str, Problem], sampler: Sampler, n: int) -> None:
+    def __init__(
+        self,
+        run: Run,
+        problems: Mapping[str, Problem],
+        sampler: Sampler,
+        n: int,
+        *,
+        together: int = 1,
+    ) -> None:
         self._run = run
         self._where = {"sampler_id": sampler.id}
         self._sampler_id = sampler.id
@@ -49,7 +61,7 @@ class Requests:
         self.elsewhere = 0
         self._problems = problems
         size = getattr(sampler, "batch", None) or REQUEST_SAMPLES
-        self._rest = self._cut(size)
+        self._rest = self._ordered(size, together)
         self._put_off: deque[Request] = deque()
         self._others: dict[str, set[int]] = {}
         self._claimed: set[Request] = set()
@@ -116,6 +128,12 @@ class Requests:
 
     def _scope_of(self, request: Request) -> str:
         return f"{self._sampler_id} {request.problem.id}"
+
+    def _ordered(self, size: int, together: int) -> Iterator[Request]:
+        requests = self._cut(size)
+        whole = sum(-(-len(indices) // size) for indices in self._wanted.values())
+        yield from islice(requests, max(whole - together, 0))
+        yield from sorted(requests, key=lambda request: -len(request.problem.prompt))
 
     def _cut(self, size: int) -> Iterator[Request]:
         longest = max(map(len, self._wanted.values()), default=0)
