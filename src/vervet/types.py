@@ -129,9 +129,46 @@ class Sampler(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of a reply, with the likeliest alternatives at its place (nats)."""
+
+    text: str
+    logprob: float | None
+    alternatives: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered to one prompt, with its tokens where the endpoint lists them."""
+
+    text: str
+    tokens: tuple[Token, ...] = ()
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    finish: str = "stop"
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """Whoever can answer a prompt: the thin protocol a judge needs of a model."""
+
+    @property
+    def id(self) -> str:
+        """Model and decoding parameters, as one stable string."""
+        ...
+
+    async def ask(self, prompt: str, seed: int, /) -> Reply:
+        """Answer one prompt; equal seeds may give equal replies.
+
+        Raises ModelError where the endpoint cannot be had.
+        """
+        ...
+
+
 @runtime_checkable
 class Verifier(Protocol):
-    """Judges one sample. A judge that is itself a model holds a `Sampler`."""
+    """Judges one sample. A judge that is itself a model holds one that `Asks`."""
 
     @property
     def id(self) -> str:

@@ -10,11 +10,14 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vervet.errors import ConfigError, VerifierError
-from vervet.types import Outcome, Problem, Sample
+from vervet.errors import ConfigError, ModelError, VerifierError
+from vervet.models.openai_answers import answered
+from vervet.models.openai_wire import Malformed
+from vervet.types import Outcome, Problem, Reply, Sample, Token
 from vervet.verifiers.endpoint import Endpoint
-from vervet.verifiers.judge import Judge, Reply, fill, judge, parsed, seed_of
-from vervet.verifiers.verdicts import Token, read
+from vervet.verifiers.judge import Judge, judge, seed_of
+from vervet.verifiers.judging.prompts import fill
+from vervet.verifiers.judging.words import read
 
 PROBLEM = Problem("p", "What is 1 + 1?", {"answer": "2"})
 SAMPLE = Sample("p", "m", 3, "<think>hm</think>It is 2. Use {problem}.")
@@ -121,7 +124,7 @@ async def test_a_busy_server_is_asked_again_and_a_refusal_is_told(
 
     verifier = judge("m", base_url=await serve(handler))
     assert (await verifier.verify(PROBLEM, SAMPLE, 0)).outcome is Outcome.ACCEPT
-    with pytest.raises(VerifierError, match="HTTP 404: no model called m"):
+    with pytest.raises(ModelError, match="HTTP 404: no model called m"):
         await verifier.verify(PROBLEM, SAMPLE, 1)
 
 
@@ -248,22 +251,67 @@ def test_no_tokens_make_the_reader_raise_or_leave_zero_to_one(
 
 @pytest.mark.parametrize(
     "reply",
-    [{}, [], None, {"choices": []}, {"choices": [{}]}, {"choices": [{"message": None}]}, "text",
-     {"choices": [{"text": "x", "logprobs": {"tokens": ["x"], "token_logprobs": []}}]}],
-)  # fmt: skip
+    [{}, [], None, {"choices": []}, {"choices": [{}]}, {"choices": [{"message": None}]}, "text"],
+)
 def test_a_malformed_reply_is_our_error(reply: Any) -> None:
-    if isinstance(reply, dict) and reply.get("choices") and "logprobs" in reply["choices"][0]:
-        assert parsed(reply).tokens[0].logprob is None
-        return
-    with pytest.raises(VerifierError, match="sent no completion"):
-        parsed(reply)
+    with pytest.raises(Malformed):
+        answered("chat", reply)
+
+
+@pytest.mark.parametrize(
+    "logprobs",
+    [
+        None, [], "none", {"content": [{}]}, {"content": [{"token": "x", "top_logprobs": 3}]},
+        {"content": [{"token": "x", "logprob": 1, "top_logprobs": [{}]}]},
+    ],
+)  # fmt: skip
+def test_tokens_that_cannot_be_read_leave_the_words(logprobs: Any) -> None:
+    choice = {"message": {"content": f"{LAST} Yes"}, "logprobs": logprobs}
+    reply = answered("chat", {"choices": [choice]})
+    assert (reply.text, reply.tokens) == (f"{LAST} Yes", ())
+
+
+@pytest.mark.parametrize(("given", "kept"), [(-1.5, -1.5), (0, 0.0), (1e-7, 0.0), (None, None),
+                                            (float("nan"), None), (True, None), (3, None)])  # fmt: skip
+def test_a_log_probability_is_kept_as_it_came_and_nonsense_is_none(
+    given: Any, kept: float | None
+) -> None:
+    listed = {"content": [{"token": "x", "logprob": given}]}
+    choice = {"message": {"content": "x"}, "logprobs": listed}
+    assert answered("chat", {"choices": [choice]}).tokens[0].logprob == kept
+
+
+async def test_a_server_that_gives_fewer_alternatives_or_none_is_asked_for_what_it_has(
+    serve: Callable[[Handler], Awaitable[str]],
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        body = await request.json()
+        asked.append(body)
+        for field, most in (("seed", None), ("top_logprobs", 5)):
+            if field in body and (most is None or body[field] > most):
+                said = {"error": {"message": f"'{field}' is too much", "param": field}}
+                return web.json_response(said, status=400)
+        return web.json_response(completion(spelled([LAST, " Yes"], _Yes=0.5, _No=0.5)))
+
+    verifier = judge("m", base_url=await serve(handler))
+    verdict = await verifier.verify(PROBLEM, SAMPLE, 0)
+    assert verdict.score == pytest.approx(0.5)
+    assert len(asked) == 3
+    assert (asked[-1]["top_logprobs"], "seed" in asked[-1]) == (5, False)
+    await verifier.verify(PROBLEM, SAMPLE, 1)
+    assert len(asked) == 4
 
 
 def test_templates_are_filled_once_and_may_want_the_reference() -> None:
-    assert fill("{problem}|{solution}", PROBLEM, "{problem}{x}") == "What is 1 + 1?|{problem}{x}"
-    assert fill("{problem}{solution}{reference}", PROBLEM, "") == "What is 1 + 1?2"
-    with pytest.raises(VerifierError, match="p: the judge's template needs a reference"):
-        fill("{problem}{solution}{reference}", Problem("p", "?"), "")
+    said = {"solution": "{problem}{x}"}
+    assert fill("{problem}|{solution}", PROBLEM, said) == "What is 1 + 1?|{problem}{x}"
+    assert fill("{problem}{reference}", PROBLEM, {}) == "What is 1 + 1?2"
+    with pytest.raises(VerifierError, match="p: the judge's template needs a reference answer"):
+        fill("{problem}{solution}{reference}", Problem("p", "?"), said)
+    with pytest.raises(VerifierError, match="needs a reference solution"):
+        fill("{worked}", PROBLEM, {})
 
 
 def test_identity_depends_on_model_template_decoding_and_score_not_on_the_address() -> None:
@@ -289,7 +337,8 @@ def test_seeds_differ_by_sample_and_trial() -> None:
     [
         ({"template": "Is it right?"}, "no text with {problem}"),
         ({"score": "votes"}, "score 'votes' is none of"),
-        ({"base_url": "localhost:8000"}, "does not begin with http"),
+        ({"base_url": "localhost:8000"}, "is not an address like http"),
+        ({"thoughts": "some"}, "thoughts 'some' is none of cut, keep"),
     ],
 )
 def test_bad_settings_are_one_clear_line(settings: dict[str, str], complaint: str) -> None:
@@ -301,5 +350,5 @@ def test_without_an_address_the_message_says_where_to_put_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    with pytest.raises(ConfigError, match="Say base_url= or set OPENAI_BASE_URL"):
+    with pytest.raises(ConfigError, match="say base_url= or set OPENAI_BASE_URL"):
         judge("m")

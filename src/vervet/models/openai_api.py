@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from vervet.errors import ConfigError, ModelError
 from vervet.models import hosts
 from vervet.models.identity import sampler_id, seed_for, take_consecutive
+from vervet.models.openai_answers import FEWER, LISTING, MOST_ALTERNATIVES, answered, wanted
 from vervet.models.openai_errors import FILTERED, Refused
 from vervet.models.openai_settings import Generation, Link, shown
 from vervet.models.openai_transport import Transport
@@ -34,6 +36,7 @@ from vervet.models.openai_wire import (
     static_body,
 )
 from vervet.types import Problem, Sample
+from vervet.types import Reply as Answered
 
 OPTIONAL = ("n", "seed", "random_seed", "logprobs", "top_logprobs", "max_tokens")
 """Body fields that a request can do without, or say otherwise."""
@@ -59,6 +62,8 @@ class OpenAI:
         """What was odd in replies, and how often."""
         self.traits = traits or Traits(link.samples_per_request, link.seed_field, link.logprobs)
         """What the server was found to take."""
+        self.alternatives = MOST_ALTERNATIVES
+        """Likeliest tokens to ask for at each place of an answer; 0 where the server gives none."""
         self._transport: Transport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -119,6 +124,45 @@ class OpenAI:
             await _cancel(running)
         if failures:
             raise _missing(problem, len(indices), got, failures)
+
+    async def ask(self, prompt: str, seed: int, /) -> Answered:
+        """Answer one prompt, with the likeliest alternatives of every token where they are given.
+
+        Raises:
+            ModelError: the endpoint failed, or refuses more than it can be spared.
+        """
+        transport = await self._open()
+        question = Problem("", prompt)
+        while True:
+            body = static_body(self.generation, self.traits)
+            body |= prompt_body(self.generation, question)
+            body |= wanted(self.generation.endpoint, self.alternatives)
+            if self.traits.seed is not None:
+                body[self.traits.seed] = seed
+            try:
+                reply, _ = await transport.post(body, partial(answered, self.generation.endpoint))
+            except Refused as refused:
+                if not self._asks_less(refused, body):
+                    said = transport.masked(f"{shown(transport.url)}: {refused}")
+                    raise ModelError(said) from refused
+            else:
+                return reply
+
+    @property
+    def asked_at_once(self) -> int:
+        """How many questions to ask at a time, at most."""
+        return self.link.max_connections
+
+    def _asks_less(self, refused: Refused, body: dict[str, Any]) -> bool:
+        """Learn from a refused question; say whether to ask again with less."""
+        field = refused.said.refuses(("top_logprobs", *OPTIONAL))
+        if refused.status not in MAY_ASK_LESS or field is None:
+            return False
+        if field in LISTING:
+            fewer = self.alternatives != 0
+            self.alternatives = next((n for n in FEWER if n < body.get(field, 0)), 0)
+            return fewer
+        return self.traits.unlearn(field, body)
 
     async def aclose(self) -> None:
         """Close the connections; drawing again opens new ones."""

@@ -6,48 +6,22 @@ says nothing about the solution.
 """
 
 import json
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import Any
 
-from vervet.errors import ConfigError, VerifierError
-from vervet.types import Outcome, Problem, Sample, Sampler, Verdict
-from vervet.verifiers.answer import TRUNCATED, Traits, named, without_thoughts
-from vervet.verifiers.endpoint import Endpoint, endpoint
-from vervet.verifiers.verdicts import Said, Token, read
+from vervet.errors import ConfigError
+from vervet.types import Asks, Outcome, Problem, Reply, Sample, Sampler, Token, Verdict
+from vervet.verifiers.answer import TRUNCATED, Traits, named
+from vervet.verifiers.judging.asking import Sampled, model_of
+from vervet.verifiers.judging.prompts import Thoughts, fill, shown, template_of
+from vervet.verifiers.judging.words import Said, read
 
-VERSION = "1"
-TOP = 20
-"""Alternatives asked for at each token; more is refused by common servers."""
+VERSION = "2"
 SEED_BITS = 31
-
-GRADE = (
-    "You are a teacher who grades solutions. Check the solution below step by step, then end with "
-    "one line of the form\nVerification: Is the answer correct (Yes/No)? X\nwhere X is Yes or No."
-)
-EXAMPLES = """
-Problem: What is 7 * 8 - 5?
-Solution: 7 * 8 = 54, and 54 - 5 = 49. The final answer is 49.
-Check: 7 * 8 is 56, not 54. So 56 - 5 = 51, and the final answer is wrong.
-Verification: Is the answer correct (Yes/No)? No
-
-Problem: A shirt costs $20 and is reduced by 25 %. What does it cost now?
-Solution: 25 % of 20 is 5, so it costs 20 - 5 = 15 dollars. The final answer is 15.
-Check: 25 % of 20 is 5, which is right. 20 - 5 = 15, which is right and what was asked.
-Verification: Is the answer correct (Yes/No)? Yes
-"""
-ASK = "\nProblem: {problem}\n\nSolution: {solution}\n"
-TEMPLATES: Mapping[str, str] = {
-    "zero-shot": GRADE + ASK,
-    "few-shot": GRADE + EXAMPLES + ASK + "Check:",
-    "fine-tuned": "Problem: {problem}\nSolution: {solution}\nVerification:",
-    "reference": GRADE + ASK + "\nThe correct final answer is: {reference}\n",
-}
-"""GenRM-Base without and with examples, GenRM-FT as it was trained, and reference-guided."""
-PLACES = re.compile(r"\{(problem|solution|reference)\}")
 SCORES = ("hybrid", "logprob", "binary")
+THOUGHTS = ("cut", "keep")
 
 TRAITS = Traits(
     cost="one reply of a model; see prompt_tokens and completion_tokens",
@@ -56,276 +30,194 @@ TRAITS = Traits(
     "truth (a third of wrong GPQA solutions were accepted by all of 32 calls)",
 )
 
+Reads = Callable[[str, Sequence[Token]], "Finding"]
+
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What a judge answered, with its tokens where the server lists them."""
+class Finding:
+    """What a reply says of a solution."""
 
-    text: str
-    tokens: tuple[Token, ...] = ()
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    finish: str = "stop"
-
-
-class Asks(Protocol):
-    """Whoever can answer a prompt: the thin protocol a judge needs."""
-
-    @property
-    def id(self) -> str:
-        """Model and decoding parameters, as one stable string."""
-        ...
-
-    async def ask(self, prompt: str, seed: int, /) -> Reply:
-        """Answer one prompt; equal seeds may give equal replies."""
-        ...
+    outcome: Outcome
+    score: float | None
+    detail: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Asks a model whether a solution is right."""
+    """Asks a model about one solution."""
 
     id: str
     model: Asks
     template: str
-    score: str = "hybrid"
+    reads: Reads
+    thoughts: Thoughts = "cut"
     traits: Traits = field(default=TRAITS)
+
+    @property
+    def concurrency(self) -> int | None:
+        """How many verdicts to ask for at a time; None where the model does not say."""
+        return getattr(self.model, "asked_at_once", None)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return what the model says of itself, and the template."""
+        return described(self.model) | {"template": self.template}
 
     async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
         """Ask once; the seed depends on the sample and the trial.
 
         Raises:
-            VerifierError: the model could not be had, or gave no verdict.
+            ModelError: the model could not be had.
+            VerifierError: the problem lacks what the template needs.
         """
-        solution = without_thoughts(sample.text).strip()
-        if not solution or sample.finish == "length":
-            why = TRUNCATED if sample.finish == "length" else "an empty reply"
-            return self._verdict(sample, trial, Outcome.REJECT, Reply(""), why)
-        reply = await self.model.ask(fill(self.template, problem, solution), seed_of(sample, trial))
-        said = read(reply.text, reply.tokens)
-        if said.yes is None:
-            cut = " before it was cut off" if reply.finish == "length" else ""
-            return self._verdict(
-                sample, trial, Outcome.ERROR, reply, f"the judge said neither Yes nor No{cut}"
-            )
-        outcome = Outcome.ACCEPT if said.yes else Outcome.REJECT
-        return self._verdict(sample, trial, outcome, reply, "", said)
+        if empty := nothing_to_judge(sample, self.thoughts):
+            return verdict_of(self.id, sample, trial, empty)
+        parts = {"solution": shown(sample, self.thoughts)}
+        prompt = fill(self.template, problem, parts)
+        reply = await self.model.ask(prompt, seed_of(sample, trial))
+        return verdict_of(self.id, sample, trial, self.reads(reply.text, reply.tokens), reply)
 
-    def _verdict(
-        self,
-        sample: Sample,
-        trial: int,
-        outcome: Outcome,
-        reply: Reply,
-        detail: str,
-        said: Said | None = None,
-    ) -> Verdict:
-        evidence = {"text": reply.text, "p_yes": said and said.p_yes, "p_no": said and said.p_no}
-        return Verdict(
-            sample.problem_id,
-            sample.sampler_id,
-            sample.index,
-            self.id,
-            trial,
-            outcome,
-            score=None if said is None else self._score(said),
-            detail=detail,
-            evidence=json.dumps(evidence) if reply.text else "",
-            prompt_tokens=reply.prompt_tokens,
-            completion_tokens=reply.completion_tokens,
-        )
-
-    def _score(self, said: Said) -> float | None:
-        if self.score != "binary" and said.score is not None:
-            return said.score
-        return None if self.score == "logprob" else float(bool(said.yes))
+    async def aclose(self) -> None:
+        """Close what the model holds."""
+        await close(self.model)
 
 
-def fill(template: str, problem: Problem, solution: str) -> str:
-    """Put problem, solution and reference in their places, once: text stays text.
+def described(model: Asks) -> dict[str, Any]:
+    """Return what a model says of itself; nothing where it says nothing."""
+    describe: Callable[[], Mapping[str, Any]] = getattr(model, "describe", dict)
+    return dict(describe())
 
-    Raises:
-        VerifierError: the template wants a reference and the problem has none.
+
+async def close(model: Asks) -> None:
+    """Close what a model holds: a sampler's workers too."""
+    held = model.sampler if isinstance(model, Sampled) else model
+    end = getattr(held, "aclose", None)
+    if end is not None:
+        await end()
+
+
+def nothing_to_judge(sample: Sample, thoughts: Thoughts) -> Finding | None:
+    """Return the rejection of a reply that is no solution; None where there is one."""
+    if sample.finish == "length":
+        return Finding(Outcome.REJECT, None, TRUNCATED)
+    if not shown(sample, thoughts):
+        return Finding(Outcome.REJECT, None, "an empty reply")
+    return None
+
+
+def verdict_of(
+    verifier: str, sample: Sample, trial: int, found: Finding, *replies: Reply
+) -> Verdict:
+    """Return a finding as a verdict on `sample`, with the words and the tokens of all replies."""
+    words = [reply.text for reply in replies]
+    cut = any(reply.finish == "length" for reply in replies)
+    late = " before it was cut off" if cut and found.outcome is Outcome.ERROR else ""
+    evidence = {"text": words[0] if len(words) == 1 else words, **found.evidence}
+    return Verdict(
+        sample.problem_id,
+        sample.sampler_id,
+        sample.index,
+        verifier,
+        trial,
+        found.outcome,
+        score=found.score,
+        detail=found.detail + late,
+        evidence=json.dumps(evidence) if replies else "",
+        prompt_tokens=total([reply.prompt_tokens for reply in replies]),
+        completion_tokens=total([reply.completion_tokens for reply in replies]),
+    )
+
+
+def total(counts: Sequence[int | None]) -> int | None:
+    """Add token counts; None where one is not known, or there are none.
+
+    >>> total([3, 4]), total([3, None]), total([])
+    (7, None, None)
     """
-    if "{reference}" in template and not problem.reference.get("answer"):
-        raise VerifierError(f"{problem.id}: the judge's template needs a reference answer")
-    parts = {
-        "problem": problem.prompt,
-        "solution": solution,
-        "reference": str(problem.reference.get("answer", "")),
-    }
-    return PLACES.sub(lambda match: parts[match[1]], template)
+    known = [count for count in counts if count is not None]
+    return sum(known) if counts and len(known) == len(counts) else None
 
 
-def seed_of(sample: Sample, trial: int) -> int:
+def yes_or_no(score: str) -> Reads:
+    """Return the reader of `Is the answer correct (Yes/No)? Yes`."""
+
+    def reads(text: str, tokens: Sequence[Token]) -> Finding:
+        said = read(text, tokens)
+        evidence = {"p_yes": said.p_yes, "p_no": said.p_no}
+        if said.yes is None:
+            return Finding(Outcome.ERROR, None, "the judge said neither Yes nor No", evidence)
+        outcome = Outcome.ACCEPT if said.yes else Outcome.REJECT
+        return Finding(outcome, score_of(said, score), "", evidence)
+
+    return reads
+
+
+def score_of(said: Said, score: str) -> float | None:
+    """Return p(Yes), or the word as 1 or 0, as chosen.
+
+    >>> score_of(Said(True, 0.0, None), "hybrid"), score_of(Said(True, None, None), "hybrid")
+    (0.0, 1.0)
+    """
+    if score != "binary" and said.score is not None:
+        return said.score
+    return None if score == "logprob" else float(bool(said.yes))
+
+
+def seed_of(sample: Sample, trial: int, of: str = "") -> int:
     """Return the seed of one verification: another for each sample and trial."""
-    key = f"{sample.problem_id}\0{sample.sampler_id}\0{sample.index}\0{trial}"
+    key = f"{sample.problem_id}\0{sample.sampler_id}\0{sample.index}\0{trial}{of}"
     digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest) >> (64 - SEED_BITS)
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """A model behind an OpenAI-compatible endpoint, asked for its tokens' log-probabilities."""
-
-    where: Endpoint
-    model: str
-    chat: bool = True
-    temperature: float = 0.7
-    top_p: float = 0.95
-    max_tokens: int = 1024
-
-    @property
-    def id(self) -> str:
-        """Model and decoding parameters; not the address."""
-        return (
-            f"{self.model}/chat={self.chat},t={self.temperature},p={self.top_p},m={self.max_tokens}"
-        )
-
-    async def ask(self, prompt: str, seed: int, /) -> Reply:
-        """Answer one prompt.
-
-        Raises:
-            VerifierError: the endpoint failed or sent something else.
-        """
-        body: dict[str, Any] = {
-            "model": self.model,
-            "temperature": self.temperature,
-            "top_p": self.top_p,
-            "max_tokens": self.max_tokens,
-            "seed": seed,
-        }
-        if self.chat:
-            body |= {"messages": [{"role": "user", "content": prompt}]}
-            body |= {"logprobs": True, "top_logprobs": TOP}
-            return parsed(await self.where.post("chat/completions", body))
-        body |= {"prompt": prompt, "logprobs": 5}
-        return parsed(await self.where.post("completions", body))
-
-
-def parsed(reply: Any) -> Reply:  # noqa: ANN401 - whatever the server sent
-    """Read a reply of either endpoint.
-
-    Raises:
-        VerifierError: it is not of that form.
-    """
-    try:
-        choice, usage = reply["choices"][0], reply.get("usage") or {}
-        message = choice.get("message")
-        text = choice["text"] if message is None else message.get("content") or ""
-        listed = choice.get("logprobs") or {}
-        tokens = _chat_tokens(listed) if "content" in listed else _plain_tokens(listed)
-        return Reply(
-            str(text),
-            tuple(tokens),
-            usage.get("prompt_tokens"),
-            usage.get("completion_tokens"),
-            choice.get("finish_reason") or "stop",
-        )
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as cause:
-        raise VerifierError(f"the judge's endpoint sent no completion: {cause!r}") from cause
-
-
-def _chat_tokens(listed: Mapping[str, Any]) -> list[Token]:
-    return [
-        Token(
-            token["token"],
-            _known(token.get("logprob")),
-            {other["token"]: float(other["logprob"]) for other in token.get("top_logprobs") or ()},
-        )
-        for token in listed.get("content") or ()
-    ]
-
-
-def _plain_tokens(listed: Mapping[str, Any]) -> list[Token]:
-    texts = listed.get("tokens") or []
-    values = listed.get("token_logprobs") or [None] * len(texts)
-    tops = listed.get("top_logprobs") or [None] * len(texts)
-    return [
-        Token(text, _known(value), {k: float(v) for k, v in (top or {}).items()})
-        for text, value, top in zip(texts, values, tops, strict=True)
-    ]
-
-
-def _known(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and value <= 0 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """Any `Sampler` as a judge: its words count; it gives no log-probabilities of tokens."""
-
-    sampler: Sampler
-
-    @property
-    def id(self) -> str:
-        """The sampler's."""
-        return self.sampler.id
-
-    async def ask(self, prompt: str, seed: int, /) -> Reply:
-        """Draw one sample of the prompt.
-
-        Raises:
-            VerifierError: the sampler gave none.
-        """
-        drawn: AsyncIterator[Sample] = self.sampler.draw(Problem(f"judge/{seed}", prompt), [seed])
-        async for reply in drawn:
-            return Reply(
-                reply.text,
-                (),
-                reply.prompt_tokens,
-                reply.completion_tokens,
-                reply.finish,
-            )
-        raise VerifierError("the judge's model gave no reply")
-
-
-def judge(
+def judge(  # noqa: PLR0913 - the settings of one judge, each with a default
     model: str | Sampler | Asks,
     *,
     base_url: str = "",
-    template: str = "zero-shot",
+    template: str = "",
     chat: bool = True,
     temperature: float = 0.7,
+    top_p: float = 0.95,
     max_tokens: int = 1024,
     score: str = "hybrid",
+    thoughts: Thoughts = "cut",
 ) -> Judge:
     """Return a verifier that asks a model.
 
     Args:
-        model: the name of a model at an OpenAI-compatible endpoint, a `Sampler`, or anything
-            with `ask`.
+        model: an installed model (`marmoset-verifier`), `provider/name`, the name of a model at an
+            OpenAI-compatible endpoint, a `Sampler`, or anything with `ask`.
         base_url: the endpoint; OPENAI_BASE_URL by default.
-        template: `zero-shot`, `few-shot`, `fine-tuned`, `reference`, or a text with {problem} and
-            {solution}, and {reference} if wanted.
+        template: `zero-shot`, `few-shot`, `fine-tuned`, `reference`, `worked`, or a text with
+            {problem} and {solution}, and {reference} or {worked} if wanted. By default the one
+            the model was trained with, else `zero-shot`.
         chat: whether the template is a user's turn or the beginning of a completion.
         temperature: of the verification; the papers use 0.7 with top-p 0.95.
+        top_p: of the verification.
         max_tokens: of the verification.
         score: `logprob` is p(Yes) or nothing, `binary` the word, `hybrid` p(Yes) else the word.
+        thoughts: of the solution: `cut`, or `keep` to show them to the judge.
 
     Raises:
-        ConfigError: no such template or score, or no address.
+        ConfigError: no such model, template or score, or no address.
     """
-    text = TEMPLATES.get(template, template)
-    if not {"problem", "solution"} <= set(PLACES.findall(text)):
-        raise ConfigError(
-            f"judge: template {template!r} is none of {', '.join(TEMPLATES)}, and no text with "
-            "{problem} and {solution}."
-        )
-    if score not in SCORES:
-        raise ConfigError(f"judge: score {score!r} is none of {', '.join(SCORES)}.")
-    asked = _asks(model, base_url, (chat, temperature, max_tokens))
-    identity = named("judge", VERSION, model=asked.id, template=text, score=score)
-    return Judge(identity, asked, text, score)
+    one_of("score", score, SCORES)
+    one_of("thoughts", thoughts, THOUGHTS)
+    decoding = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+    endpoint = "chat" if chat else "completions"
+    asked = model_of(model, base_url, **decoding, endpoint=endpoint)
+    text = template_of(template or getattr(asked, "judged_by", "") or "zero-shot")
+    identity = named(
+        "judge", VERSION, model=asked.id, template=text, score=score, thoughts=thoughts
+    )
+    return Judge(identity, asked, text, yes_or_no(score), thoughts)
 
 
-def _asks(model: str | Sampler | Asks, base_url: str, how: tuple[bool, float, int]) -> Asks:
-    if isinstance(model, str):
-        chat, temperature, most = how
-        return Remote(
-            endpoint("judge", base_url), model, chat, temperature=temperature, max_tokens=most
-        )
-    return Sampled(model) if isinstance(model, Sampler) else model
+def one_of(what: str, value: str, known: Sequence[str]) -> None:
+    """Refuse a setting of another value.
 
-
-__all__: Sequence[str] = ["Asks", "Judge", "Remote", "Reply", "Sampled", "judge"]
+    Raises:
+        ConfigError: it is none of `known`.
+    """
+    if value not in known:
+        raise ConfigError(f"judge: {what} {value!r} is none of {', '.join(known)}.")

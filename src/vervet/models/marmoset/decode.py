@@ -10,7 +10,7 @@ import numpy as np
 
 from vervet.errors import ModelError
 from vervet.models.marmoset.batch import Batch
-from vervet.models.marmoset.checkpoint import load
+from vervet.models.marmoset.checkpoint import Floats, load
 from vervet.models.marmoset.choice import Decoding, Keys, choose, mix, uniforms
 from vervet.models.marmoset.engine import ROWS, Engine, Prefix, Tokens, whole
 from vervet.models.marmoset.tokens import Tokenizer
@@ -19,6 +19,8 @@ REMEMBERED = 64
 """Prompts whose keys and values are kept."""
 SHRINK = 0.875
 """Rows that are done are dropped when no more than this share is still needed."""
+
+Listed = tuple[str, float, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Completion:
     """How many were drawn, the end token included."""
     logprob: float
     """Sum over the tokens drawn, the end token included, in nats at temperature 1."""
+    listed: tuple[Listed, ...] = ()
+    """Each token's text and log-probability, and the likeliest tokens at its place, if asked."""
 
 
 class Decoder:
@@ -61,10 +65,16 @@ class Decoder:
         self._prefixes.move_to_end(prompt)
         return self._prefixes[prompt]
 
-    def draw(self, prompt: str, seeds: Sequence[int], decoding: Decoding) -> list[Completion]:
-        """Return one completion for each seed; a completion depends on nothing else."""
+    def draw(
+        self, prompt: str, seeds: Sequence[int], decoding: Decoding, *, top: int = 0
+    ) -> list[Completion]:
+        """Return one completion for each seed; a completion depends on nothing else.
+
+        With `top`, each lists its tokens, and as many of the likeliest ones at every place.
+        """
         prefix = self.prefix(prompt)
         rows = Rows(self, prefix, streams(prompt, seeds), decoding)
+        rows.likely = Likely(decoder=self, top=top) if top else None
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for step in range(rows.limit):
                 if not rows.advance(step):
@@ -98,6 +108,7 @@ class Rows:
         """Where the text of a completion ends that ran into a stop string."""
         self.last: Tokens = self.owners
         """The token each row ends with."""
+        self.likely: Likely | None = None
         self.batch = Batch(decoder.engine, prefix, len(self.keys))
         self.stops = tuple(text.encode() for text in decoding.stop)
         last = {text[-1] for text in self.stops}
@@ -108,6 +119,8 @@ class Rows:
         logits = self.batch.logits if step == 0 else self.batch.step(self.last)
         drawn, logprobs = choose(logits, uniforms(self.keys, step), self.decoding)
         going = self.lengths[self.owners] == 0
+        if self.likely is not None:
+            self.likely.note(self.owners, logits, drawn, logprobs)
         self.last = drawn
         self.tokens[self.owners[going], step] = drawn[going]
         self.logprobs[self.owners[going]] += logprobs[going]
@@ -127,7 +140,8 @@ class Rows:
                 errors="replace"
             )
         finish = "stop" if self.lengths[row] > 0 else "length"
-        return Completion(text, finish, length, float(self.logprobs[row]))
+        listed = self.likely.of(row, length) if self.likely is not None else ()
+        return Completion(text, finish, length, float(self.logprobs[row]), listed)
 
     def _shrink(self, going: np.ndarray) -> bool:
         """Drop rows that are done, once there are enough of them."""
@@ -148,3 +162,34 @@ class Rows:
             if places:
                 self.stopped[owner], found[row] = min(places), True
         return found
+
+
+class Likely:
+    """The likeliest tokens at every place of some completions, as servers list them."""
+
+    def __init__(self, decoder: Decoder, top: int) -> None:
+        self.texts = [text.decode(errors="replace") for text in decoder.tokenizer.texts]
+        self.top = top
+        self._steps: list[tuple[dict[int, int], Tokens, Floats]] = []
+
+    def note(self, owners: Tokens, logits: Floats, drawn: Tokens, logprobs: Floats) -> None:
+        """Keep one step: the token drawn of each row, then the likeliest ones."""
+        rows = np.arange(len(logits))
+        total = logits[rows, drawn] - logprobs
+        likely = np.argpartition(-logits, self.top, axis=1)[:, : self.top]
+        tokens = np.column_stack([drawn, likely])
+        chances = logits[rows[:, None], tokens] - total[:, None]
+        self._steps.append(
+            (dict(zip(owners.tolist(), rows.tolist(), strict=True)), tokens, chances)
+        )
+
+    def of(self, owner: int, length: int) -> tuple[Listed, ...]:
+        """Return what a completion of `length` tokens lists."""
+        return tuple(self._one(self._steps[step], owner) for step in range(length))
+
+    def _one(self, step: tuple[dict[int, int], Tokens, Floats], owner: int) -> Listed:
+        rows, tokens, chances = step
+        row = rows[owner]
+        likely = zip(tokens[row, 1:].tolist(), chances[row, 1:].tolist(), strict=True)
+        drawn = self.texts[int(tokens[row, 0])]
+        return drawn, float(chances[row, 0]), {self.texts[t]: p for t, p in likely}

@@ -1,8 +1,10 @@
 """The embedded model as a sampler."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +17,20 @@ from vervet.models.marmoset.chat import render
 from vervet.models.marmoset.checkpoint import architecture, fingerprint
 from vervet.models.marmoset.choice import Decoding
 from vervet.models.marmoset.pool import Pool, Reply
+from vervet.models.marmoset.questions import Questions
 from vervet.types import Problem, Sample
+from vervet.types import Reply as Answered
 
 SHIPPED = Path(__file__).parent / "weights"
 """The models that come with the package, one folder each."""
 BATCH = 256
 """Samples drawn at once by one worker: larger batches fall out of a core's cache."""
+QUESTIONS = 64
+"""Questions for one worker at a time."""
+JUDGE = "judge.json"
+"""Where a folder says by which template its model was trained to judge."""
+TOP = 5
+"""Alternatives listed for each token of an answer."""
 
 
 class Marmoset:
@@ -65,6 +75,7 @@ class Marmoset:
         """Batches drawn at once."""
         self.batch = BATCH
         self._pool: Pool | None = None
+        self._questions = Questions(self._answer)
 
     @cached_property
     def id(self) -> str:
@@ -89,8 +100,7 @@ class Marmoset:
         Raises:
             ModelError: the prompt does not fit the model, or a worker died.
         """
-        if self._pool is None:
-            self._pool = Pool(self.folder, self.concurrency)
+        pool = self._open()
         prompt, decoding = render(self.folder, problem), asdict(self.decoding)
         began = perf_counter()
         futures: dict[asyncio.Future[Reply], Sequence[int]] = {}
@@ -98,7 +108,7 @@ class Marmoset:
             part = indices[start : start + self.batch]
             seeds = [seed_for(self.seed, problem.id, index) for index in part]
             request = {"prompt": prompt, "seeds": seeds, "decoding": decoding}
-            futures[asyncio.wrap_future(self._pool.submit(request))] = part
+            futures[asyncio.wrap_future(pool.submit(request))] = part
         try:
             while futures:
                 done, _ = await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
@@ -116,7 +126,7 @@ class Marmoset:
         """Give the completions of a batch their names; the first one pays for the prompt."""
         prompt_tokens = reply["prompt_tokens"]
         for place, index in enumerate(part):
-            text, finish, tokens, logprob = reply["completions"][place]
+            text, finish, tokens, logprob, _ = reply["completions"][place]
             yield Sample(
                 problem.id,
                 self.id,
@@ -130,6 +140,44 @@ class Marmoset:
                 seconds=seconds,
                 seed=seed_for(self.seed, problem.id, index),
             )
+
+    async def ask(self, prompt: str, seed: int, /) -> Answered:
+        """Answer a prompt as a user's turn, with the likeliest alternatives of every token.
+
+        Questions about one prompt that come together are one batch; an answer depends on the
+        model, the decoding parameters, the prompt and `seed`, not on the others.
+
+        Raises:
+            ModelError: the prompt does not fit the model, or a worker died.
+        """
+        return await self._questions.ask(prompt, seed)
+
+    @property
+    def judged_by(self) -> str:
+        """The template that the model was trained to judge by; empty where it was not."""
+        with suppress(OSError, ValueError, KeyError):
+            return str(json.loads((self.folder / JUDGE).read_text(encoding="utf-8"))["template"])
+        return ""
+
+    @property
+    def asked_at_once(self) -> int:
+        """How many questions to ask at a time."""
+        return QUESTIONS * self.concurrency
+
+    async def _answer(self, prompt: str, seeds: Sequence[int]) -> Reply:
+        turn = Problem("", prompt, messages=({"role": "user", "content": prompt},))
+        request = {
+            "prompt": render(self.folder, turn),
+            "seeds": list(seeds),
+            "decoding": asdict(self.decoding),
+            "top": TOP,
+        }
+        return await asyncio.wrap_future(self._open().submit(request))
+
+    def _open(self) -> Pool:
+        if self._pool is None:
+            self._pool = Pool(self.folder, self.concurrency)
+        return self._pool
 
     async def aclose(self) -> None:
         """Stop the workers; a later draw starts them again."""

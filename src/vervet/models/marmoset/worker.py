@@ -29,7 +29,8 @@ def answer(decoder: Decoder, request: dict[str, Any]) -> dict[str, Any]:
     """Return the completions asked for, or what is wrong with the request."""
     decoding = Decoding(**request["decoding"])
     try:
-        drawn = decoder.draw(request["prompt"], request["seeds"], decoding)
+        top = request.get("top", 0)
+        drawn = decoder.draw(request["prompt"], request["seeds"], decoding, top=top)
         return {
             "prompt_tokens": decoder.prefix(request["prompt"]).length,
             "completions": [astuple(completion) for completion in drawn],
