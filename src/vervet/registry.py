@@ -93,6 +93,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "reward": "vervet.verifiers.reward:reward",
         "rocq": "vervet.verifiers.formal.rocq:Rocq",
         "lean": "vervet.verifiers.formal.lean:Lean",
+        "patch": "vervet.verifiers.patches.patch:Patch",
         "cached": "vervet.verifiers.wrap:cached",
         "limited": "vervet.verifiers.wrap:limited",
         "repeated": "vervet.verifiers.wrap:repeated",

@@ -79,7 +79,9 @@ def map_ids(proc: int, user: int, group: int) -> None:
     os.close(proc)
 
 
-def build_root(binds: list[tuple[str, str]], scratch: int, *, proc: bool) -> None:
+def build_root(
+    binds: list[tuple[str, str]], scratch: int, *, proc: bool, inodes: int = 4096
+) -> None:
     """Make a root of read-only `binds`, five devices and a private tmpfs of `scratch` bytes."""
     mount("none", "/", "", REC | PRIVATE)
     mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, "size=1m,mode=755")  # noqa: S108 - a mount point every system has
@@ -90,7 +92,7 @@ def build_root(binds: list[tuple[str, str]], scratch: int, *, proc: bool) -> Non
     os.makedirs("/tmp", exist_ok=True)  # noqa: S108 - inside, in an empty root
     # Before the binds, for an interpreter's packages may themselves lie below /tmp; sticky, so that
     # a candidate cannot move the folders that lead to them.
-    mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, f"size={scratch},nr_inodes=4096,mode=1777")  # noqa: S108
+    mount("tmpfs", "/tmp", "tmpfs", NOSUID | NODEV, f"size={scratch},nr_inodes={inodes},mode=1777")  # noqa: S108
     for source, target in binds:
         bind("/old" + source, target)
     os.makedirs("/dev", exist_ok=True)

@@ -71,6 +71,23 @@ EXECUTE: dict[str, tuple[int | None, int | None]] = {
     "pkey_alloc": (330, 289), "pkey_free": (331, 290), "pkey_mprotect": (329, 288),
 }  # fmt: skip
 """What compiled programs need besides: to be started."""
+LOCAL: dict[str, tuple[int | None, int | None]] = {
+    "connect": (42, 203), "accept": (43, 202), "bind": (49, 200),
+    "listen": (50, 201), "getsockname": (51, 204), "getpeername": (52, 205),
+    "setsockopt": (54, 208), "getsockopt": (55, 209), "accept4": (288, 242),
+    "recvmmsg": (299, 243), "sendmmsg": (307, 269), "mknod": (133, None), "mknodat": (259, 33),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "getxattr": (191, 8),
+    "lgetxattr": (192, 9), "fgetxattr": (193, 10), "listxattr": (194, 11),
+    "llistxattr": (195, 12), "flistxattr": (196, 13), "removexattr": (197, 14),
+    "fadvise64": (221, 223), "setpriority": (141, 140), "inotify_init": (253, None),
+    "inotify_add_watch": (254, 27), "inotify_rm_watch": (255, 28), "signalfd": (282, None),
+    "epoll_pwait2": (441, 441), "fchmodat2": (452, 452), "readahead": (187, 213),
+}  # fmt: skip
+"""What the tests of a whole repository need besides: sockets in a network namespace of their own
+(`socket` itself is checked by its family), named pipes, attributes of files."""
+SOCKET = (41, 198)
+UNIX, INET, INET6 = 1, 2, 10
+"""The families of sockets that a network namespace keeps from the world."""
 CLONE, CLONE3, PRLIMIT, PRCTL = (56, 220), (435, 435), (302, 261), (157, 167)
 
 ARCH = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -97,13 +114,13 @@ def machine() -> tuple[int, int]:
     return ARCH[name]
 
 
-def base_filter(*, execute: bool) -> bytes:
+def base_filter(*, execute: bool, local: bool = False) -> bytes:
     """Return the filter of a slot: an allow-list, and no way to another namespace.
 
     Processes may still be forked; `fork_filter` takes that away from a Python candidate.
     """
     column, audit = machine()
-    table = ALLOWED | (EXECUTE if execute else {})
+    table = ALLOWED | (EXECUTE if execute else {}) | (LOCAL if local else {})
     numbers = sorted(n for pair in table.values() if (n := pair[column]) is not None)
     # Jumps span at most 255 instructions, so each block ends in its own return.
     program: list[Instruction] = [
@@ -133,6 +150,16 @@ def base_filter(*, execute: bool) -> bytes:
         (RETURN, 0, 0, ALLOW),
         (RETURN, 0, 0, DENY),
     ]
+    if local:
+        program += [
+            (EQUAL, 0, 6, SOCKET[column]),
+            (LOAD, 0, 0, FIRST),
+            (EQUAL, 2, 0, UNIX),
+            (EQUAL, 1, 0, INET),
+            (EQUAL, 0, 1, INET6),
+            (RETURN, 0, 0, ALLOW),
+            (RETURN, 0, 0, DENY),
+        ]
     for number in numbers:
         program += [(EQUAL, 0, 1, number), (RETURN, 0, 0, ALLOW)]
     program.append((RETURN, 0, 0, DENY))
@@ -204,3 +231,17 @@ def forker() -> Callable[[], int]:
         return child
 
     return fork
+
+
+def killer_of_others() -> Callable[[], bool]:
+    """Return what kills every other process of this namespace and says whether there was one.
+
+    Without the exception `os.kill` would raise after almost every check.
+    """
+    kill = ctypes.CDLL(None).kill
+    everyone, signal_number = ctypes.c_int(-1), ctypes.c_int(int(signal.SIGKILL))
+
+    def kill_others() -> bool:
+        return kill(everyone, signal_number) == 0
+
+    return kill_others

@@ -1,0 +1,1 @@
+"""Patches: a diff is applied to a repository, its tests decide (docs/patches.md)."""
