@@ -24,7 +24,12 @@ REALS = "Require Import Reals Lra.\nOpen Scope R_scope."
 INTEGERS = "Require Import ZArith Lia.\nOpen Scope Z_scope."
 PAIRS = (
     (REALS, "Theorem t (x : R) (h : 2 * x + 3 = 7) : x = 2.", "lra.", "reflexivity."),
-    (REALS, "Theorem t (x y : R) : x * y <= (x * x + y * y) / 2.", "nra.", "lra."),
+    (
+        REALS,
+        "Theorem t (x y : R) : 2 * x * y <= x * x + y * y.",
+        "pose proof (Rle_0_sqr (x - y)) as S; unfold Rsqr in S; lra.",
+        "lra.",
+    ),
     (REALS, "Theorem t (x : R) : 0 <= x * x.", "nra.", "lra."),
     (INTEGERS, "Theorem t (x y : Z) (h : 2 * x = 2 * y) : x = y.", "lia.", "congruence."),
     (INTEGERS, "Theorem t (n : Z) : n = 1 \\/ n <> 1.", "lia.", "now left."),

@@ -12,6 +12,9 @@ from vervet.engines.bridge import run
 from vervet.errors import ConfigError
 from vervet.testing import check_verifier
 from vervet.types import Outcome, Problem, Sample, Verdict
+from vervet.verifiers.formal import axioms
+from vervet.verifiers.formal.coqtop import Coqtop, Limits
+from vervet.verifiers.formal.recheck import recheck
 from vervet.verifiers.formal.rocq import Rocq
 from vervet.verifiers.formal.script import Refused, Script, read_script
 from vervet.verifiers.formal.sentences import Unreadable, sentences
@@ -26,7 +29,7 @@ LIES = Problem("q", "?", {"header": HEADER, "statement": "Theorem goal (x : Z) :
 
 @pytest.fixture(scope="module")
 def rocq() -> Iterator[Rocq]:
-    verifier = Rocq(seconds=5, megabytes=3_000, workers=1)
+    verifier = Rocq(seconds=20, megabytes=3_000, workers=1)
     yield verifier
     for _, worker in verifier.pool.idle:
         worker.kill()
@@ -144,12 +147,82 @@ SMUGGLED = {
 @pytest.mark.parametrize("name", SMUGGLED)
 def test_what_gets_past_the_list_does_not_get_past_the_kernel(rocq: Rocq, name: str) -> None:
     async def ask() -> Outcome:
-        from vervet.verifiers.formal.rocq import theorem_of  # noqa: PLC0415 - used here only
+        from vervet.verifiers.formal.theorem import theorem_of  # noqa: PLC0415 - used here only
 
         theorem = theorem_of(LIES.reference, old=True)
         return (await rocq.checked(theorem, Script(SMUGGLED[name], "goal"))).outcome
 
     assert run(ask()) is Outcome.REJECT
+
+
+RELATIONS = Problem(
+    "r", "?",
+    {
+        "header": "Require Import ChoiceFacts RelationalChoice.",
+        "statement": "Theorem goal : RelationalChoice.",
+    },
+)  # fmt: skip
+"""The library assumes it under a name that is not among the axioms allowed."""
+
+
+@needs_rocq
+def test_what_the_library_is_remembered_for_saves_no_proof_from_its_axioms(rocq: Rocq) -> None:
+    for _ in range(2):
+        assert judged(rocq, PROBLEM, "lia.").outcome is Outcome.ACCEPT
+        found = judged(rocq, RELATIONS, "Proof. exact relational_choice. Qed.")
+        assert (found.outcome, found.detail) == (
+            Outcome.REJECT, "rests on the axiom relational_choice",
+        )  # fmt: skip
+    assert any("Z" in words for words in rocq.audit.words.values())
+    assert not any("relational_choice" in path for path in rocq.audit.paths)
+
+
+@needs_rocq
+def test_an_axiom_below_a_lemma_of_the_library_is_found(rocq: Rocq) -> None:
+    header = "Require Import Classical ClassicalEpsilon."
+    statement = "Theorem goal (P : Prop) : P \\/ ~ P."
+    problem = Problem("c", "?", {"header": header, "statement": statement})
+    strict = Rocq(workers=1)
+    strict.audit.allowed = frozenset()
+    for verifier, outcome in ((rocq, Outcome.ACCEPT), (strict, Outcome.REJECT)):
+        for _ in range(2):
+            assert judged(verifier, problem, "Proof. apply NNPP; tauto. Qed.").outcome is outcome
+
+
+@needs_rocq
+def test_a_proof_seen_before_needs_no_walk_through_the_library(
+    rocq: Rocq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert judged(rocq, PROBLEM, "Proof. abstract lia. Defined.").outcome is Outcome.ACCEPT
+    assert judged(rocq, PROBLEM, "Proof. lia. Qed.").outcome is Outcome.ACCEPT
+    walks = []
+    real = axioms.offence
+
+    def counted(worker: Coqtop, name: str, mark: str, allowed: frozenset[str]) -> str:
+        walks.append(name)
+        return real(worker, name, mark, allowed)
+
+    monkeypatch.setattr(axioms, "offence", counted)
+    assert judged(rocq, PROBLEM, "Proof. intros. lia. Qed.").outcome is Outcome.ACCEPT
+    assert walks == []
+    assert judged(rocq, PROBLEM, "Proof. abstract lia. Defined.").outcome is Outcome.ACCEPT
+    assert len(walks) == 1, "a helper made by the proof itself may be anything"
+
+
+@needs_rocq
+def test_an_accepted_proof_is_compiled_anew_and_checked() -> None:
+    verifier = Rocq(workers=1, rechecked=True)
+    assert judged(verifier, PROBLEM, RIGHT[7]).outcome is Outcome.ACCEPT
+    assert verifier.id != Rocq(workers=1).id
+
+
+@needs_rocq
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("Theorem t : 1 = 2. Proof. reflexivity. Qed.", "Unable to unify"), ("Quit.", "checked")],
+)
+def test_a_file_that_does_not_compile_is_refused_by_the_recheck(line: str, said: str) -> None:
+    assert said in recheck((line,), Limits(), "namespaces")
 
 
 @needs_rocq

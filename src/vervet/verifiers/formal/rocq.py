@@ -2,14 +2,13 @@
 
     statement ──our name, first──▶ its type T        (in the clean environment of the problem)
     reply ──allow-list──▶ sentences ──▶ theorem t    (nothing of it is believed)
-    `Definition final : T := t.` ──▶ `Print Assumptions final.` ⊆ axioms allowed, by full path
+    `Definition final : T := t.` ──▶ what it rests on ⊆ axioms allowed, by full path (`axioms`)
 
 T is fixed before anything of the reply is read, under a name drawn at random, so a notation, a
 shadowed name or an added hypothesis can only make the last line fail.
 """
 
 import asyncio
-import re
 import secrets
 import subprocess
 import threading
@@ -23,6 +22,7 @@ from typing import Any
 from vervet.errors import ConfigError, SandboxError, VerifierError
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.answer import TRUNCATED, Traits, named, verdict, without_thoughts
+from vervet.verifiers.formal.axioms import AXIOMS, Audit, is_plain
 from vervet.verifiers.formal.coqtop import (
     MEMORY,
     Coqtop,
@@ -34,60 +34,16 @@ from vervet.verifiers.formal.coqtop import (
     program,
     start,
 )
-from vervet.verifiers.formal.script import Refused, Script, head, read_script
-from vervet.verifiers.formal.sentences import Unreadable, sentences
+from vervet.verifiers.formal.recheck import programs, recheck
+from vervet.verifiers.formal.script import Refused, Script, read_script
+from vervet.verifiers.formal.theorem import Theorem, theorem_of
 
 VERSION = "1"
-AXIOMS = (
-    "Coq.Logic.Classical_Prop.classic",
-    "Coq.Logic.ClassicalEpsilon.constructive_indefinite_description",
-    "Coq.Logic.ClassicalUniqueChoice.dependent_unique_choice",
-    "Coq.Logic.Description.constructive_definite_description",
-    "Coq.Logic.Epsilon.epsilon_statement",
-    "Coq.Logic.Eqdep.Eq_rect_eq.eq_rect_eq",
-    "Coq.Logic.FunctionalExtensionality.functional_extensionality_dep",
-    "Coq.Logic.IndefiniteDescription.constructive_indefinite_description",
-    "Coq.Logic.JMeq.JMeq_eq",
-    "Coq.Logic.ProofIrrelevance.proof_irrelevance",
-    "Coq.Logic.PropExtensionality.propositional_extensionality",
-    "Coq.Reals.ClassicalDedekindReals.sig_forall_dec",
-    "Coq.Reals.ClassicalDedekindReals.sig_not_dec",
-)
-"""What the standard library assumes: classical logic, choice and extensionality, by full path."""
-PRIMITIVE = ("Coq.Numbers.Cyclic.Int63.", "Coq.Floats.")
-"""Machine integers and floats: the library's axioms about the kernel's own arithmetic."""
-ASSUMES = {"Axiom", "Axioms", "Parameter", "Parameters", "Conjecture"}
-LOADS = re.compile(r"(?:Require|From)\b")
-CLOSED = "Closed under the global context"
-AXIOM_LINE = re.compile(r"([\w.']+)(?: :.*)?")
-LOCATED = re.compile(r"^(?:Constant|Inductive) (\S+)", re.MULTILINE)
-NAME_OF = re.compile(
-    r"\s*(?:Theorem|Lemma|Fact|Remark|Corollary|Proposition|Example)\s+([^\W\d][\w']*)"
-)
-
 TRAITS = Traits(
-    cost="about ten milliseconds and the proof's own time; a tenth of a second for its axioms",
+    cost="about ten milliseconds and the proof's own time; half a second where it uses new lemmas",
     deterministic=True,
     fooled_by="a statement that does not say what was meant; a bug in Rocq's kernel",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Theorem:
-    """What is to be proved."""
-
-    preamble: tuple[str, ...]
-    """Libraries to load: what a warm process has done already."""
-    setting: tuple[str, ...]
-    """Scopes and definitions the statement needs."""
-    statement: str
-    name: str
-
-    @property
-    def axioms(self) -> tuple[str, ...]:
-        """Return what the problem itself assumes."""
-        words = (line.split()[1] for line in self.setting if head(line) in ASSUMES)
-        return tuple(f"Top.{word.rstrip(':')}" for word in words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +67,7 @@ class Rocq:
         workers: int = 2,
         isolation: str = "namespaces",
         axioms: str = "",
+        rechecked: bool = False,
     ) -> None:
         """Make the verifier.
 
@@ -120,6 +77,7 @@ class Rocq:
             workers: processes, kept warm by the libraries they have loaded.
             isolation: `namespaces`; or `process`, which confines by limits only.
             axioms: full paths allowed besides the standard library's, separated by spaces.
+            rechecked: compile what was accepted anew and have `coqchk` check it.
 
         Raises:
             ConfigError: Rocq is not installed, or an option has no such value.
@@ -130,13 +88,16 @@ class Rocq:
             raise ConfigError("rocq: seconds, megabytes and workers must be positive.")
         extra = tuple(sorted(axioms.split()))
         release = version_of(program())
-        self.id = named("rocq", VERSION, release=release, seconds=seconds, axioms=extra)
+        self.id = named(
+            "rocq", VERSION, release=release, seconds=seconds, axioms=extra, rechecked=rechecked
+        )
+        self.rechecked = rechecked and bool(programs())
         self.concurrency = workers
         self.settings = {
             "seconds": seconds, "megabytes": megabytes, "workers": workers,
-            "isolation": isolation, "axioms": axioms,
+            "isolation": isolation, "axioms": axioms, "rechecked": rechecked,
         }  # fmt: skip
-        self.allowed = frozenset(AXIOMS + extra)
+        self.audit = Audit(frozenset(AXIOMS + extra))
         self.old = int(release.partition(".")[0]) < 9  # noqa: PLR2004 - Rocq 9 renamed its library
         self.pool = Pool(Limits(seconds, megabytes), workers, isolation)
 
@@ -176,8 +137,12 @@ class Rocq:
 
     def check(self, theorem: Theorem, script: Script) -> Finding:
         """Run a script in a warm process; once more in a fresh one where that one died."""
-        finding = self.attempt(theorem, script)
-        return finding or self.attempt(theorem, script, last=True) or lost()
+        finding = self.attempt(theorem, script) or self.attempt(theorem, script, last=True)
+        if finding is None or finding.outcome is not Outcome.ACCEPT or not self.rechecked:
+            return finding or lost()
+        lines = theorem.file(script, f"v{secrets.token_hex(12)}")
+        why = recheck(lines, self.pool.limits, self.pool.isolation)
+        return Finding(Outcome.REJECT, why) if why else finding
 
     def attempt(self, theorem: Theorem, script: Script, *, last: bool = False) -> Finding | None:
         """Run a script; None where the process died and it is worth another try."""
@@ -185,7 +150,7 @@ class Rocq:
         limit = self.pool.limits
         try:
             worker.begin(limit.seconds)
-            finding = prove(worker, theorem, script, self.allowed)
+            finding = prove(worker, theorem, script, self.audit)
             back = worker.tell(f"BackTo {worker.state}.")
         except Late:
             self.pool.drop(worker)
@@ -215,58 +180,26 @@ def _remade(kind: type[Rocq], settings: Mapping[str, Any]) -> Rocq:
     return kind(**settings)
 
 
-def theorem_of(reference: Mapping[str, Any], *, old: bool) -> Theorem:
-    """Read what is to be proved from a problem's `header` and `statement`.
-
-    Raises:
-        VerifierError: the problem says nothing that can be proved.
-    """
-    header, statement = str(reference.get("header") or ""), str(reference.get("statement") or "")
-    if old:
-        header = header.replace("From Stdlib ", "From Coq ")
-    match = NAME_OF.match(statement)
-    if match is None:
-        raise VerifierError("the problem has no statement to prove")
-    try:
-        lines, stated = sentences(header), sentences(statement)
-    except Unreadable as cause:
-        raise VerifierError(f"the problem's statement cannot be read: {cause}") from cause
-    loads = next((i for i, line in enumerate(lines) if not LOADS.match(line)), len(lines))
-    return Theorem(tuple(lines[:loads]), tuple(lines[loads:]), stated[0], match[1])
-
-
-def prove(worker: Coqtop, theorem: Theorem, script: Script, allowed: frozenset[str]) -> Finding:
+def prove(worker: Coqtop, theorem: Theorem, script: Script, audit: Audit) -> Finding:
     """Run a script on a theorem, then ask the kernel."""
     mark = f"v{secrets.token_hex(12)}"
     worker.forget()
     worker.sent = worker.prompts = 0
-    fix_statement(worker, theorem, mark)
-    lines = script.lines if script.theorem else (theorem.statement, *script.lines)
-    for line in lines:
+    for line in theorem.fixed(mark):
+        reply = worker.tell(line)
+        if reply.failed:
+            raise VerifierError(f"the problem's own text fails: {gist(reply.said)}")
+    for line in theorem.claimed(script):
         reply = worker.tell(line)
         if MEMORY.search(gist(reply.said)):
             return Finding(Outcome.REJECT, f"memory limit: {worker.limits.megabytes} MB")
         if reply.failed:
             return Finding(Outcome.REJECT, f"{line[:60]} {gist(reply.said)}")
-    return audit(worker, script.theorem or theorem.name, mark, allowed | set(theorem.axioms))
+    return settle(worker, theorem, script, mark) or rests(worker, theorem, script, mark, audit)
 
 
-def fix_statement(worker: Coqtop, theorem: Theorem, mark: str) -> None:
-    """Elaborate the statement in its own setting and keep its type under a name of ours.
-
-    Raises:
-        VerifierError: the problem's own text fails.
-    """
-    ours = re.sub(rf"\b{re.escape(theorem.name)}\b", f"{mark}_stated", theorem.statement, count=1)
-    kept = f"Definition {mark}_type := ltac:(let t := type of {mark}_stated in exact t)."
-    for line in (*theorem.setting, ours, "Admitted.", kept):
-        reply = worker.tell(line)
-        if reply.failed:
-            raise VerifierError(f"the problem's own text fails: {gist(reply.said)}")
-
-
-def audit(worker: Coqtop, name: str, mark: str, allowed: frozenset[str]) -> Finding:
-    """Ask the kernel whether `name` proves the statement, and from which axioms."""
+def settle(worker: Coqtop, theorem: Theorem, script: Script, mark: str) -> Finding | None:
+    """Ask the kernel whether the statement is what was proved; None where it is."""
     worker.forget()
     worker.write(f"Check {mark}_ready.")
     worker.sent += 1
@@ -274,48 +207,18 @@ def audit(worker: Coqtop, name: str, mark: str, allowed: frozenset[str]) -> Find
     worker.forget()
     if worker.sent != worker.prompts:
         return Finding(Outcome.REJECT, "a sentence that Rocq reads as several")
-    reply = worker.tell(f"Definition {mark}_final : {mark}_type := {name}.")
+    reply = worker.tell(theorem.final(script, mark))
     if reply.failed:
         return Finding(Outcome.REJECT, f"not the statement: {gist(reply.said)}")
-    printed = ask(worker, f"Print Assumptions {mark}_final.", mark)
-    names = assumed(printed)
-    if names is None:
-        return Finding(Outcome.REJECT, f"rests on {' '.join(printed.split())[:160]!r}")
-    for axiom in names:
-        found = LOCATED.search(ask(worker, f"Locate {axiom}.", mark))
-        path = found[1] if found else axiom
-        if path not in allowed and not path.startswith(PRIMITIVE):
-            return Finding(Outcome.REJECT, f"rests on the axiom {axiom.replace(mark, 'ours')}")
-    return Finding(Outcome.ACCEPT)
+    return None
 
 
-def ask(worker: Coqtop, question: str, mark: str) -> str:
-    """Return all that a question prints: what comes before an end mark of ours."""
-    worker.tell("Check tt.")
-    worker.forget()
-    end = f"{mark}_end{secrets.token_hex(4)}"
-    worker.write(f"{question}\nLocate {end}.\nCheck {end}.")
-    reply = worker.read(f"{end} was".encode(), printed=end.encode())
-    return reply.printed.rpartition("No object of")[0].strip()
-
-
-def assumed(printed: str) -> list[str] | None:
-    r"""Return the names of the axioms that `Print Assumptions` lists; None where it says more.
-
-    >>> assumed("Closed under the global context")
-    []
-    >>> assumed("Axioms:\nclassic : forall P : Prop,\n  P \\/ ~ P")
-    ['classic']
-    >>> assumed("Axioms:\nf is assumed to be guarded.") is None
-    True
-    """
-    if printed == CLOSED:
-        return []
-    first, _, rest = printed.partition("\n")
-    if first.strip() != "Axioms:":
-        return None
-    matches = [AXIOM_LINE.fullmatch(line) for line in rest.splitlines() if line[:1].strip()]
-    return [match[1] for match in matches if match] if all(matches) and matches else None
+def rests(worker: Coqtop, theorem: Theorem, script: Script, mark: str, audit: Audit) -> Finding:
+    """Ask which axioms a proof of the very statement rests on."""
+    setting = (*theorem.preamble, *theorem.setting)
+    plain = is_plain(theorem.claimed(script))
+    why = audit.offence(worker, theorem.proved(script), mark, setting=setting, plain=plain)
+    return Finding(Outcome.REJECT, why) if why else Finding(Outcome.ACCEPT)
 
 
 @cache
