@@ -81,6 +81,16 @@ def test_problems_take_turns_but_the_last_requests_come_by_length_of_the_prompt(
     assert recorded(run) == {name: list(range(24)) for name in ("1", "2", "3")}
 
 
+def test_as_few_requests_as_may_be_are_about_equally_large(run: Run) -> None:
+    model = Model()
+    sample(run, PROBLEMS[:1], model, n=10, engine=FAST)
+    sample(run, PROBLEMS[:2], model, n=12, engine=FAST)
+    assert {index for _, index in model.asked} == set(range(12))
+    drawn = run.scan(Sample, ("problem_id", "index", "shared_tokens"))
+    firsts = drawn.keep(drawn["shared_tokens"] == 0)
+    assert sorted(firsts["index"].tolist()) == [0, 0, 5, 6, 10]  # of 8 at most
+
+
 def test_the_accounts_add_up(run: Run) -> None:
     drawn = sample(run, PROBLEMS, Model(), n=16, engine=FAST)
     assert drawn.completion_tokens == 4 * 16 * 2

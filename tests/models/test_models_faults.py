@@ -106,7 +106,7 @@ async def test_tries_are_bounded_and_the_error_says_what_and_why(
 
 async def test_samples_that_came_stand(lab: ModuleType) -> None:
     async def last_ones_fail(body: Body, count: int) -> Any:
-        return await lab.obliging(body, count) if body["n"] == 32 else web.Response(status=500)
+        return await lab.obliging(body, count) if body["n"] == 64 else web.Response(status=500)
 
     async with lab.serve(last_ones_fail) as endpoint:
         sampler, got = lab.model(endpoint, link={"tries": 2}), set()

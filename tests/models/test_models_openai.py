@@ -47,10 +47,10 @@ async def test_seeds_are_withheld_from_the_one_server_that_dies_of_them(
 
 async def test_one_request_brings_many_samples(lab: ModuleType) -> None:
     async with lab.serve(lab.obliging) as endpoint:
-        samples = await lab.drawn(lab.model(endpoint), 100)
-    assert indices(samples) == list(range(100))
-    assert sorted(b["n"] for b in endpoint.asked) == [4, 32, 32, 32]
-    assert len({s.text for s in samples}) == 100
+        samples = await lab.drawn(lab.model(endpoint), 200)
+    assert indices(samples) == list(range(200))
+    assert sorted(b["n"] for b in endpoint.asked) == [8, 64, 64, 64]
+    assert len({s.text for s in samples}) == 200
 
 
 async def test_it_is_a_sampler_whose_samples_carry_its_name(lab: ModuleType) -> None:
@@ -63,10 +63,10 @@ async def test_it_is_a_sampler_whose_samples_carry_its_name(lab: ModuleType) -> 
 
 async def test_a_prompt_is_billed_once_per_request(lab: ModuleType) -> None:
     async with lab.serve(lab.obliging) as endpoint:
-        samples = await lab.drawn(lab.model(endpoint), 64)
+        samples = await lab.drawn(lab.model(endpoint), 128)
     billed = sum((s.prompt_tokens or 0) - (s.shared_tokens or 0) for s in samples)
     assert billed == 2 * 12
-    assert sum(s.completion_tokens or 0 for s in samples) == 64 * 5
+    assert sum(s.completion_tokens or 0 for s in samples) == 128 * 5
 
 
 async def test_no_two_samples_of_a_problem_share_a_seed_whatever_is_missing(
@@ -98,11 +98,11 @@ async def test_a_server_that_ignores_n_is_asked_for_one_from_then_on(lab: Module
 
     async with lab.serve(one) as endpoint:
         sampler = lab.model(endpoint)
-        samples = await lab.drawn(sampler, 40)
-    assert indices(samples) == list(range(40))
-    assert len({s.text for s in samples}) == 40
+        samples = await lab.drawn(sampler, 72)
+    assert indices(samples) == list(range(72))
+    assert len({s.text for s in samples}) == 72
     assert all("n" not in b for b in endpoint.asked[2:])
-    assert sampler.notes["choice asked for and not answered"] == 38
+    assert sampler.notes["choice asked for and not answered"] == 70
 
 
 async def test_a_server_that_clamps_n_is_asked_for_what_it_gives(lab: ModuleType) -> None:
@@ -267,7 +267,7 @@ async def test_closing_the_iterator_cancels_what_is_in_flight(lab: ModuleType) -
 
     async with lab.serve(slow) as endpoint:
         sampler = lab.model(endpoint)
-        samples = sampler.draw(lab.PROBLEM, range(64))
+        samples = sampler.draw(lab.PROBLEM, range(128))
         await anext(samples)
         await samples.aclose()
         await asyncio.wait_for(gone.wait(), 5)

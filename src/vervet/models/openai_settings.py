@@ -72,7 +72,8 @@ class Link:
     """What the host calls a seed; None where it takes none."""
     logprobs: bool = False
     """Ask for log-probabilities: the sum is stored, and token counts become exact at n > 1."""
-    samples_per_request: int = 32
+    samples_per_request: int = 64
+    """Choices asked of one request, at most: hosts take up to 128, and a broken one loses all."""
     max_connections: int = 100
     timeout: float = 600.0
     """Seconds for one request, from sending to the last byte."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vervet.store import Run
 from vervet.types import Problem, Sample, Sampler
 
-REQUEST_SAMPLES = 32
+REQUEST_SAMPLES = 64
 """Samples asked for at once, of a sampler that has no `batch` of its own."""
 NONE = np.empty(0, dtype=np.int32)
 
@@ -131,15 +132,21 @@ class Requests:
 
     def _ordered(self, size: int, together: int) -> Iterator[Request]:
         requests = self._cut(size)
-        whole = sum(-(-len(indices) // size) for indices in self._wanted.values())
+        whole = sum(_parts(indices, size) for indices in self._wanted.values())
         yield from islice(requests, max(whole - together, 0))
         yield from sorted(requests, key=lambda request: -len(request.problem.prompt))
 
-    def _cut(self, size: int) -> Iterator[Request]:
-        longest = max(map(len, self._wanted.values()), default=0)
-        for start in range(0, longest, size):
+    def _cut(self, most: int) -> Iterator[Request]:
+        """Cut what is wanted of each problem into as few parts as may be, about equally large."""
+        rounds = max((_parts(indices, most) for indices in self._wanted.values()), default=0)
+        for turn in range(rounds):
             for name, indices in self._wanted.items():
-                if start < len(indices):
-                    chunk = indices[start : start + size].tolist()
+                size = -(-len(indices) // max(_parts(indices, most), 1))
+                chunk = indices[turn * size : (turn + 1) * size].tolist()
+                if chunk:
                     claim = range(chunk[0], chunk[-1] + 1)
                     yield Request(self._problems[name], tuple(chunk), claim)
+
+
+def _parts(indices: NDArray[np.int32], most: int) -> int:
+    return -(-len(indices) // most)
