@@ -1,8 +1,10 @@
 """Fine-tune a marmoset on conversations: `python training/finetune.py MODEL LESSONS.jsonl OUT`.
 
 LESSONS.jsonl is what `vervet export RUN genrm-sft` writes: {"messages": [user, assistant]} a line.
-The loss counts the assistant's words only. OUT is a Hugging Face folder like MODEL's, with the
-template that judges are to show it, so that `judge:model=OUT` needs no other setting.
+The loss counts the assistant's words only. A share of every batch are new stories to be solved
+the way a check redoes them, as GenRM is trained on solutions too (Zhang et al. 2024,
+arXiv:2408.15240). OUT is a Hugging Face folder like MODEL's, with the template that judges are to
+show it, so that `judge:model=OUT` needs no other setting.
 """
 
 import argparse
@@ -20,10 +22,14 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own short name
 
 from model import Llama, Shape
+from teacher import parts
 from train import EOS, POOL, optimizers, pad, save
 from vervet.models.marmoset.sampler import find
+from vervet.problems.stories import tell
 
 BATCH = 32
+SOLVED = 8
+"""Of these, stories to be solved: the loss of solutions counts a third of that of checks."""
 MUON, ADAM = 1.5e-3, 1.5e-3
 """Peak learning rates: of the matrices, of the embedding and the norms."""
 WARM = 50
@@ -45,26 +51,39 @@ def opened(folder: Path) -> tuple[Llama, Tokenizer]:
 
 def rows_of(lessons: Path, encoder: Tokenizer) -> list[Row]:
     """Return the tokens of every conversation, and its targets: −100 on what the user says."""
-    rows = []
-    for line in lessons.read_text(encoding="utf-8").splitlines():
-        user, assistant = (turn["content"].strip() for turn in json.loads(line)["messages"])
-        prompt = encoder.encode(f"{user}\n").ids
-        reply = [*encoder.encode(assistant, add_special_tokens=False).ids, EOS]
-        tokens = prompt + reply
-        if len(tokens) <= CONTEXT:
-            rows.append((tokens[:-1], [-100] * (len(prompt) - 1) + reply))
-    return rows
+    lines = lessons.read_text(encoding="utf-8").splitlines()
+    talks = ([turn["content"] for turn in json.loads(line)["messages"]] for line in lines)
+    rows = [encoded(user, assistant, encoder) for user, assistant in talks]
+    return [row for row in rows if len(row[0]) < CONTEXT]
 
 
-def batches(rows: list[Row], rng: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
+def encoded(user: str, assistant: str, encoder: Tokenizer) -> Row:
+    """Return the tokens of one conversation, and its targets."""
+    prompt = encoder.encode(f"{user.strip()}\n").ids
+    reply = [*encoder.encode(assistant.strip(), add_special_tokens=False).ids, EOS]
+    return (prompt + reply)[:-1], [-100] * (len(prompt) - 1) + reply
+
+
+def solved(rng: np.random.Generator, encoder: Tokenizer) -> Row:
+    """Return a new story, solved the way a check redoes it."""
+    story = tell(rng)
+    equations = [part for equation in story.equations for part in parts(equation)]
+    return encoded(story.prompt, "\n".join((*equations, f"A: {story.answer}")), encoder)
+
+
+def batches(
+    rows: list[Row], encoder: Tokenizer, rng: np.random.Generator
+) -> Iterator[tuple[torch.Tensor, ...]]:
     """Yield (tokens, targets) for ever, every epoch in another order, alike lengths together."""
+    checks = BATCH - SOLVED
     while True:
         order = rng.permutation(len(rows))
-        for start in range(0, len(order) - BATCH + 1, BATCH * POOL):
-            part = sorted(order[start : start + BATCH * POOL], key=lambda at: len(rows[at][0]))
-            groups = [part[at : at + BATCH] for at in range(0, len(part), BATCH)]
+        for start in range(0, len(order) - checks + 1, checks * POOL):
+            part = sorted(order[start : start + checks * POOL], key=lambda at: len(rows[at][0]))
+            groups = [part[at : at + checks] for at in range(0, len(part), checks)]
             for at in rng.permutation(len(groups)):
-                yield pad([rows[place] for place in groups[at]])
+                fresh = [solved(rng, encoder) for _ in range(SOLVED)]
+                yield pad([rows[place] for place in groups[at]] + fresh)
 
 
 def tune(folder: Path, lessons: Path, out: Path, *, steps: int, seed: int) -> None:
@@ -72,13 +91,13 @@ def tune(folder: Path, lessons: Path, out: Path, *, steps: int, seed: int) -> No
     torch.manual_seed(seed)
     model, encoder = opened(folder)
     rows = rows_of(lessons, encoder)
-    print(f"{len(rows):,} lessons, {steps * BATCH / len(rows):.1f} epochs", flush=True)
+    print(f"{len(rows):,} lessons, {steps * (BATCH - SOLVED) / len(rows):.1f} epochs", flush=True)
     learners = optimizers(model)
     groups = [group for learner in learners for group in learner.param_groups]
     peaks = [MUON if learner is learners[0] else ADAM for learner in learners]
     began, losses = time.process_time(), []
     for step, (tokens, targets) in zip(
-        range(steps), batches(rows, np.random.default_rng(seed)), strict=False
+        range(steps), batches(rows, encoder, np.random.default_rng(seed)), strict=False
     ):
         share = min(1.0, (step + 1) / WARM, 1.25 * (1 - step / steps))
         for group, peak in zip(groups, peaks, strict=True):

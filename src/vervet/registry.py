@@ -90,6 +90,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "first": "vervet.verifiers.combine:first_of",
         "weighted": "vervet.verifiers.combine:weighted",
         "judge": "vervet.verifiers.judge:judge",
+        "rubric": "vervet.verifiers.rubric:rubric",
+        "pairwise": "vervet.verifiers.pairwise:pairwise",
         "reward": "vervet.verifiers.reward:reward",
         "rocq": "vervet.verifiers.formal.rocq:Rocq",
         "lean": "vervet.verifiers.formal.lean:Lean",

@@ -110,11 +110,20 @@ class Judging:
         self.store.describe("verifiers", self.verifier.id, describe())
         self.problems = {problem.id: problem for problem in self.store.problems()}
         self.backlog = Backlog(self.store, self.verifier.id, self.trials, self.samplers)
+        self._introduce()
         present = self.backlog.present
         total = present + self.backlog.left + coming * self.trials
         self.meter = Meter(
             f"verify {self.verifier.id.partition('@')[0]}", self.watch, total=total, done=present
         )
+
+    def _introduce(self) -> None:
+        """Show a verifier that compares samples the first of each problem: its rivals."""
+        meet = getattr(self.verifier, "meet", None)
+        if meet is not None:
+            rivals = {"index": list(range(self.trials + 1))}
+            for samples in self.store.read(Sample, rivals):
+                meet(samples)
 
     async def run(self, fresh: Channel[Sample] | None, /) -> Judged:
         """Judge what is recorded, and `fresh` samples until they end."""

@@ -271,8 +271,18 @@ def test_tokens_that_cannot_be_read_leave_the_words(logprobs: Any) -> None:
     assert (reply.text, reply.tokens) == (f"{LAST} Yes", ())
 
 
-@pytest.mark.parametrize(("given", "kept"), [(-1.5, -1.5), (0, 0.0), (1e-7, 0.0), (None, None),
-                                            (float("nan"), None), (True, None), (3, None)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (-1.5, -1.5),
+        (0, 0.0),
+        (1e-7, 0.0),
+        (None, None),
+        (float("nan"), None),
+        (True, None),
+        (3, None),
+    ],
+)
 def test_a_log_probability_is_kept_as_it_came_and_nonsense_is_none(
     given: Any, kept: float | None
 ) -> None:

@@ -22,7 +22,8 @@ from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.judging.prompts import fill, shown, template_of
 from vervet.verifiers.judging.words import until_verdict
 
-PROBLEMS_AT_ONCE = 256
+SAMPLES_AT_ONCE = 200_000
+"""Samples read together, whole problems at a time: every read goes over all shards."""
 Key = tuple[str, int]
 
 
@@ -138,10 +139,9 @@ def named_one(name: str, known: Sequence[str]) -> str:
 
 def _problems(run: Run, judge: str, truth: str) -> Iterator[tuple[Problem, dict[str, Any]]]:
     """Yield each problem with its samples and both verifiers' verdicts."""
-    problems = run.problems()
-    for start in range(0, len(problems), PROBLEMS_AT_ONCE):
-        part = problems[start : start + PROBLEMS_AT_ONCE]
-        where = {"problem_id": [problem.id for problem in part]}
+    parts = list(_parts(run))
+    for part in parts:
+        where = {"problem_id": [problem.id for problem in part]} if len(parts) > 1 else {}
         rows: dict[str, dict[str, Any]] = {
             p.id: {"samples": {}, judge: {}, truth: {}} for p in part
         }
@@ -154,6 +154,23 @@ def _problems(run: Run, judge: str, truth: str) -> Iterator[tuple[Problem, dict[
                 told.setdefault((said.sampler_id, said.index), []).append(said)
         for problem in part:
             yield problem, rows[problem.id]
+
+
+def _parts(run: Run) -> Iterator[list[Problem]]:
+    """Yield the problems in parts of about so many samples."""
+    counts: Counter[str] = Counter()
+    for (problem_id, _), indices in run.keys(Sample).items():
+        counts[problem_id] += len(indices)
+    part: list[Problem] = []
+    size = 0
+    for problem in run.problems():
+        part.append(problem)
+        size += counts[problem.id]
+        if size >= SAMPLES_AT_ONCE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _agreeing(

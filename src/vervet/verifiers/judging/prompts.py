@@ -27,12 +27,13 @@ Verification: Is the answer correct (Yes/No)? Yes
 """
 ASK = "\nProblem: {problem}\n\nSolution: {solution}\n"
 ANSWER = "\nThe correct final answer is: {reference}\n"
+WORKED = "\nA correct solution is: {worked}\n"
 TEMPLATES: Mapping[str, str] = {
     "zero-shot": GRADE + ASK,
     "few-shot": GRADE + EXAMPLES + ASK + "Check:",
     "fine-tuned": "Problem: {problem}\nSolution: {solution}\nVerification:",
     "reference": GRADE + ASK + ANSWER,
-    "worked": GRADE + ASK + "\nA correct solution is: {worked}\n",
+    "worked": GRADE + ASK + WORKED,
 }
 """GenRM-Base without and with examples, GenRM-FT as it was trained, and guided by the reference:
 its answer, or its worked solution as the teacher of GenRM-FT is."""
@@ -52,7 +53,7 @@ COMPARE = (
     "the form\nBetter (A/B/Tie): X\nwhere X is A, B or Tie.\n"
     "\nProblem: {problem}\n\nSolution A: {first}\n\nSolution B: {second}\n"
 )
-PLACES = re.compile(r"\{(problem|solution|reference|worked|first|second|rubric|low|high)\}")
+PLACES = re.compile(r"\{(problem|solution|reference|worked|first|second)\}")
 GUIDES = {"reference": "answer", "worked": "solution"}
 """What a place is filled with from the problem's reference."""
 
