@@ -15,7 +15,8 @@ from scipy import stats
 
 from vervet.stats.arrays import Floats, Ints
 from vervet.stats.estimate import Estimate
-from vervet.stats.wilson import moments, student, wilson_limits
+from vervet.stats.jeffreys import jeffreys_limits
+from vervet.stats.moments import moments, student
 
 POPULATION = "population of problems"
 RESAMPLES = 2000
@@ -44,14 +45,15 @@ class Band:
 
     def at(self, index: int) -> Estimate:
         """Return one point as an estimate."""
-        reason = "" if np.isfinite(self.low[index]) else too_few(int(self.problems[index]))
+        problems = int(self.problems[index])
+        reason = "" if np.isfinite(self.low[index]) else no_interval(problems)
         return Estimate(
             float(self.value[index]),
             float(self.low[index]),
             float(self.high[index]),
             level=self.level,
             method=self.method,
-            problems=int(self.problems[index]),
+            problems=problems,
             samples=self.samples,
             excluded=int(self.excluded[index]),
             reason=reason,
@@ -67,6 +69,12 @@ def too_few(problems: int) -> str:
     if problems == 0:
         return "no problem has enough judged samples"
     return f"{problems} problem says nothing about how problems differ; at least 2 are needed"
+
+
+def no_interval(problems: int) -> str:
+    """Say why a point of a curve has no interval."""
+    enough = problems > 1
+    return "every problem has the same value: nothing to resample" if enough else too_few(problems)
 
 
 def resample(problems: int, *, rng: np.random.Generator, resamples: int = RESAMPLES) -> Floats:
@@ -103,19 +111,17 @@ def weighted_means(values: npt.ArrayLike, weights: Floats) -> Floats:
 
 
 def mean_interval(values: npt.ArrayLike, *, level: float = 0.95, samples: int = 0) -> Estimate:
-    """Return the mean over problems of values in 0..1, with a closed-form interval.
+    """Return the mean over problems of values in 0..1, with its Jeffreys interval.
 
-    Wilson's score interval with the effective number of problems `m(1-m) / (s²/P)` and Student's
-    t: s² over problems holds both how problems differ and the chance within each. It stays inside
-    0..1 and keeps a width where all problems agree (there the effective number is P).
+    Jeffreys' interval of a share, carried over to values anywhere in 0..1 (`stats.jeffreys`): for
+    values 0 and 1 it is Jeffreys' own. It stays inside 0..1, follows the skewness of the values,
+    and keeps a width where all problems agree.
 
     Raises:
         ValueError: a value lies outside 0..1.
 
-    Source: Korn and Graubard 1998 (effective size), Wilson 1927.
-
     >>> mean_interval([1.0, 1.0, 0.0, 1.0])
-    0.750 [0.256, 0.963]
+    0.750 [0.283, 0.972]
     >>> mean_interval([0.5]).reason
     '1 problem says nothing about how problems differ; at least 2 are needed'
     """
@@ -123,42 +129,50 @@ def mean_interval(values: npt.ArrayLike, *, level: float = 0.95, samples: int = 
     return mean_curve(array, level=level, samples=samples).at(0)
 
 
-def mean_curve(values: npt.ArrayLike, *, level: float = 0.95, samples: int = 0) -> Band:
-    """Return the mean over problems at every point, with closed-form intervals and a band.
+def mean_curve(
+    values: npt.ArrayLike,
+    *,
+    level: float = 0.95,
+    samples: int = 0,
+    rng: np.random.Generator | None = None,
+    resamples: int = RESAMPLES,
+) -> Band:
+    """Return the mean over problems at every point, with Jeffreys intervals and a band.
+
+    The band holds the whole curve at once. It consists of the same limits at a larger quantile:
+    that of the sup-t band of `resamples` bootstrap samples where `rng` is given, else Bonferroni's
+    for 1 - (1 - level)/points, which is wider.
 
     Args:
         values: one value in 0..1 per problem and point, shape (problems, points); NaN is left out.
-        level: nominal coverage of the intervals.
+        level: nominal coverage of the intervals and of the band.
         samples: judged samples behind the values, only reported.
+        rng: random generator for the band; the intervals need none.
+        resamples: bootstrap samples for the band.
 
-    The band uses the Bonferroni level 1 - (1 - level)/points, so it holds whatever the curve;
-    `bootstrap_curve` gives a narrower one.
+    Raises:
+        ValueError: a value lies outside 0..1; `bootstrap_curve` takes any.
 
     >>> mean_curve([[0.0, 1.0], [0.5, 1.0], [1.0, np.nan]]).value
     array([0.5, 1. ])
     """
     array = np.asarray(values, dtype=np.float64)
-    mean, _, problems = moments(array)
-    if not _shares(array):
+    if not shares(array):
         raise ValueError("values must lie between 0 and 1; use bootstrap_curve for others")
-    low, high = wilson_limits(array, level)
-    joint = 1 - (1 - level) / max(len(mean), 1)
-    band_low, band_high = wilson_limits(array, joint)
-    return Band(
-        mean,
-        low,
-        high,
-        band_low,
-        band_high,
-        level,
-        f"Wilson, effective problems ({POPULATION})",
-        problems,
-        len(array) - problems,
-        samples,
-    )
+    mean, _, problems = moments(array)
+    single = float(stats.norm.ppf((1 + level) / 2))
+    joint = float(stats.norm.ppf(1 - (1 - level) / 2 / max(len(mean), 1)))
+    if rng is not None:
+        draws = weighted_means(array, resample(len(array), rng=rng, resamples=resamples))
+        joint = max(single, _critical(mean, draws, level)[0])
+    low, high = jeffreys_limits(array, single)
+    band_low, band_high = jeffreys_limits(array, joint)
+    method = f"Jeffreys, values in 0..1 ({POPULATION})"
+    left_out = len(array) - problems
+    return Band(mean, low, high, band_low, band_high, level, method, problems, left_out, samples)
 
 
-def _shares(values: Floats) -> bool:
+def shares(values: Floats) -> bool:
     """Tell whether every known value lies between 0 and 1, rounding forgiven."""
     known = values[np.isfinite(values)]
     return bool(np.all((known >= -ROUNDING) & (known <= 1 + ROUNDING)))
@@ -176,7 +190,8 @@ def bootstrap_curve(
 
     A problem is drawn with all its samples. Pointwise limits are percentiles, widened by
     √(P/(P-1)) and Student's t over the normal quantile, for the bootstrap is too narrow by that
-    much; the band is the sup-t band of the same bootstrap samples.
+    much; the band is the sup-t band of the same bootstrap samples. For values in 0..1 `mean_curve`
+    is nearer to its nominal level. Where all problems agree there is no interval.
 
     Args:
         values: shape (problems, points), of any range; NaN is left out.
@@ -194,14 +209,8 @@ def bootstrap_curve(
     low, high = percentiles(draws, problems=problems, level=level)
     band_low, band_high = sup_t(mean, draws, problems=problems, level=level)
     flat = ~(spread > 0)
-    if _shares(array):
-        plain_low, plain_high = wilson_limits(array, level)
-        low, high = np.where(flat, plain_low, low), np.where(flat, plain_high, high)
-        band_low = np.clip(np.where(flat, low, band_low), 0, 1)
-        band_high = np.clip(np.where(flat, high, band_high), 0, 1)
-    else:
-        sides = (low, high, band_low, band_high)
-        low, high, band_low, band_high = (np.where(flat, np.nan, side) for side in sides)
+    sides = (low, high, band_low, band_high)
+    low, high, band_low, band_high = (np.where(flat, np.nan, side) for side in sides)
     method = f"bootstrap of problems, {resamples} draws ({POPULATION})"
     left_out = len(array) - problems
     return Band(mean, low, high, band_low, band_high, level, method, problems, left_out, samples)
@@ -236,14 +245,19 @@ def sup_t(
 
     Source: Montiel Olea and Plagborg-Møller 2019, algorithm 2.
     """
+    critical, error = _critical(mean, draws, level)
+    wide = critical * error * _widening(problems, len(mean))
+    wide = wide * student(problems, level) / stats.norm.ppf((1 + level) / 2)
+    return mean - wide, mean + wide
+
+
+def _critical(mean: Floats, draws: Floats, level: float) -> tuple[float, Floats]:
+    """Return the `level` quantile of max |draw - mean| / se over points, and every point's se."""
     gap = np.where(np.isfinite(draws), draws - mean, 0.0)
     known = np.maximum(np.isfinite(draws).sum(axis=0), 1)
     error = np.sqrt((gap**2).sum(axis=0) / known)
     largest = np.max(np.abs(gap) / np.where(error > 0, error, 1.0), axis=1, initial=0.0)
-    critical = float(np.quantile(largest, level)) if largest.size else np.nan
-    wide = critical * error * _widening(problems, len(mean))
-    wide = wide * student(problems, level) / stats.norm.ppf((1 + level) / 2)
-    return mean - wide, mean + wide
+    return float(np.quantile(largest, level)) if largest.size else np.nan, error
 
 
 def _widening(problems: npt.ArrayLike, points: int) -> Floats:
