@@ -14,7 +14,7 @@ from vervet.errors import ConfigError
 from vervet.policies.adaptive import AdaptiveConsistency
 from vervet.policies.majority import Majority
 from vervet.selection import select
-from vervet.serving import Limits, Service, model_of, read_accounts
+from vervet.serving import Ledger, Limits, Service, model_of, read_accounts
 from vervet.store import open_run
 from vervet.types import Problem, Sample, Selection, Verdict
 
@@ -86,11 +86,48 @@ async def test_a_cap_stops_a_flow_between_two_draws(lab: Any, tmp_path: Path) ->
         ('[[key]]\nname = "a"\nkey = "short"', "shorter than 16"),
         ('[[key]]\nname = "a"\nkey = "0123456789abcdef"\nlimit = 3', "no field 'limit'"),
         ("[[key", "cannot be read"),
+        (KEYS.replace('"bob"', '"ann"'), "two keys are named 'ann'"),
     ],
 )
 def test_a_wrong_key_file_is_told_what_is_wrong(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=words):
         read_accounts(keys(tmp_path, text))
+
+
+async def test_what_was_spent_outlives_the_gateway(lab: Any, tmp_path: Path) -> None:
+    file, ann, bob = tmp_path / "spent.json", bearer("sk-ann-0123456789"), "sk-bob-0123456789"
+    file.write_text('{"zoe": {"usd": 1.5, "tokens": 7}}')
+    for expected in (200, 200, 429):  # 35 tokens each; 60 are reached after two
+        accounts = read_accounts(keys(tmp_path))
+        ledger = Ledger(file, accounts.all)
+        async with lab.house(lab.says(["A: 1"]), accounts=accounts, ledger=ledger) as (_, client):
+            assert (await client.post(lab.ASKED, **ann))[0] == expected
+            assert (await client.post(lab.ASKED, **bearer(bob)))[0] == 200
+    spent = json.loads(file.read_text())
+    assert (spent["ann"]["tokens"], spent["bob"]["tokens"]) == (70, 105)
+    assert spent["zoe"] == {"usd": 1.5, "tokens": 7}, "a key that is not served now"
+
+
+async def test_spending_is_written_while_the_gateway_runs(lab: Any, tmp_path: Path) -> None:
+    file, accounts = tmp_path / "spent.json", read_accounts(keys(tmp_path))
+    ledger = Ledger(file, accounts.all)
+    async with lab.house(lab.says(["A: 1"]), accounts=accounts, ledger=ledger) as (_, client):
+        await client.post(lab.ASKED, **bearer("sk-ann-0123456789"))
+        await until(lambda: json.loads(file.read_text())["ann"]["tokens"] == 35)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"ann": 3}', '{"ann": {"usd": -1, "tokens": 2}}'])
+def test_a_file_of_something_else_is_not_overwritten(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "spent.json"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="spending"):
+        Ledger(file, ())
+    assert file.read_text() == text
+
+
+def test_spending_that_cannot_be_written_is_told_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be written"):
+        Ledger(tmp_path / "nowhere" / "spent.json", ())
 
 
 async def test_a_cap_in_dollars_needs_a_price_and_holds(lab: Any, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ READERS = ("exact", "json", "gsm8k-answer", "math-answer", "choice")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Others need a key.")
 @click.option("--port", default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--keys", help=f"TOML file of [[key]] name, key, usd, tokens; or one key in {KEY}.")
+@click.option("--spending", help="File that keeps what every key has spent, over restarts.")
 @click.option("--record", help="Run that the traffic is recorded to.")
 @click.option("--max-requests", default=256, show_default=True, help="Most requests in flight.")
 @click.option("--max-samples", default=64, show_default=True, help="Most samples of a request.")
@@ -64,12 +65,14 @@ def serve(policy_file: str | None, **chosen: Any) -> None:  # noqa: ANN401 - cli
     limits = serving.Limits(
         chosen["max_requests"], chosen["max_body"], chosen["timeout"], chosen["grace"]
     )
-    record = chosen["record"]
+    record, spending = chosen["record"], chosen["spending"]
+    keys = accounts(chosen["keys"])
     service = serving.Service(
         menu(policy_file, chosen),
-        accounts(chosen["keys"]),
+        keys,
         limits,
         store.open_run(record) if record else None,
+        serving.Ledger(spending, keys.all) if spending else None,
         exporting() if chosen["telemetry"] else Traces(),
         chosen["host"],
         chosen["port"],

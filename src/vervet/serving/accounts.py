@@ -20,7 +20,7 @@ SHORTEST = 16
 
 @dataclass(slots=True)
 class Account:
-    """What one key has spent since the gateway started, and may spend."""
+    """What one key has spent, and may spend."""
 
     name: str
     usd: float | None = None
@@ -104,7 +104,12 @@ class Accounts:
     @property
     def capped_usd(self) -> bool:
         """Whether some key has a cap in dollars."""
-        return any(a.usd is not None for a in (*self.by_digest.values(), self.everybody))
+        return any(account.usd is not None for account in self.all)
+
+    @property
+    def all(self) -> tuple[Account, ...]:
+        """Every account."""
+        return (*self.by_digest.values(), self.everybody)
 
 
 def digest(key: str) -> bytes:
@@ -153,5 +158,7 @@ def accounts(rows: list[dict[str, Any]], where: str) -> Accounts:
             raise ConfigError(f"{where}: no field {min(unknown)!r}. Known: {', '.join(FIELDS)}.")
         if len(row["key"]) < SHORTEST:
             raise ConfigError(f"{where}: key {name!r} is shorter than {SHORTEST} characters.")
+        if any(known.name == row["name"] for known in found.values()):
+            raise ConfigError(f"{where}: two keys are named {name!r}; spending is kept by name.")
         found[digest(row["key"])] = Account(row["name"], row.get("usd"), row.get("tokens"))
     return Accounts(found)

@@ -17,6 +17,7 @@ from aiohttp import web
 from vervet.errors import ConfigError
 from vervet.serving.accounts import Accounts
 from vervet.serving.gateway import Gateway, Limits
+from vervet.serving.ledger import Ledger
 from vervet.serving.menu import Menu
 from vervet.serving.metrics import Metrics
 from vervet.serving.openapi import document
@@ -41,6 +42,7 @@ class Service:
     accounts: Accounts = field(default_factory=Accounts)
     limits: Limits = field(default_factory=Limits)
     record: Run | None = None
+    ledger: Ledger | None = None
     traces: Traces = field(default_factory=Traces)
     host: str = "127.0.0.1"
     port: int = 8000
@@ -191,6 +193,8 @@ async def start(service: Service, listener: socket) -> tuple[Gateway, web.AppRun
             gateway.metrics.add("vervet_record_rows_total", rows, what=what)
 
         gateway.recorder = Recorder(service.record, count)
+    if service.ledger is not None:
+        service.ledger.open()
     runner = web.AppRunner(
         application(gateway),
         handler_cancellation=True,
@@ -210,6 +214,8 @@ async def stop(service: Service, gateway: Gateway, runner: web.AppRunner) -> Non
     finally:
         if gateway.recorder is not None:
             await gateway.recorder.aclose()
+        if service.ledger is not None:
+            await service.ledger.aclose()
         for model in service.menu.models.values():
             await model.aclose()
         for verifier in service.menu.verifiers.values():
