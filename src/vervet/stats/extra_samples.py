@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
 
 from vervet.stats.arrays import Floats, Ints
 from vervet.stats.families import families, posterior, rates
@@ -105,6 +104,8 @@ def expected_counts(density: Floats, problems: int, samples: int) -> Ints:
     middle = (np.arange(problems) + 0.5) / problems
     place = np.searchsorted(np.cumsum(density), middle).clip(max=len(density) - 1)
     chance = (np.arange(1, problems + 1) * GOLDEN) % 1.0
+    from scipy.stats import binom  # noqa: PLC0415 - costs half a second, and is needed only here
+
     return np.asarray(binom.ppf(chance, samples, rates()[place]), dtype=np.int64)
 
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
-from scipy.special import betaln
+from scipy.special import betaln, ndtri
 
 from vervet.stats.arrays import Floats, Ints, attempts, counts_of
 from vervet.stats.coverage import coverage, miss_table
@@ -102,7 +101,7 @@ def fixed_interval(
 def _limits(mean: float, spread: float, level: float) -> tuple[float, float]:
     """Return Wilson's limits for a mean of variance `spread`."""
     binary = mean * (1 - mean)
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     z2 = z * z * spread / binary if binary > 0 else z * z * spread**0.5
     centre, half = (mean + z2 / 2) / (1 + z2), np.sqrt(z2 * binary + z2 * z2 / 4) / (1 + z2)
     return max(float(centre - half), 0.0), min(float(centre + half), 1.0)

@@ -22,7 +22,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom, norm
+from scipy.special import betaln, ndtr, xlog1py, xlogy
 
 from vervet.stats.arrays import Floats, Ints, attempts
 from vervet.stats.estimate import Estimate
@@ -187,7 +187,10 @@ def _family_weights(updates: tuple[Posterior, ...]) -> Floats:
 def _binomials(trials: int) -> Floats:
     """Binomial probabilities of 0..trials (rows) at the middle of every bin of rates (columns)."""
     middle = (np.arange(RATE_BINS) + 0.5) / RATE_BINS
-    return np.asarray(binom.pmf(np.arange(trials + 1)[:, None], trials, middle))
+    hits = np.arange(trials + 1)[:, None]
+    misses = trials - hits
+    ways = -betaln(hits + 1, misses + 1) - np.log(trials + 1)
+    return np.asarray(np.exp(ways + xlogy(hits, middle) + xlog1py(misses, -middle)))
 
 
 def _line_weight(elasticity: float) -> float:
@@ -212,7 +215,7 @@ def _line_pmf(evidence: _Evidence, line: Line | Borrowed, k: int) -> Floats:
     problems = len(evidence.correct)
     edges = np.clip((np.arange(problems + 2) - 0.5) / problems, 1e-12, 1 - 1e-12)
     spread = math.hypot(min(line.error(k), MOST_ERROR), FORM_ERROR)
-    below = norm.sf((np.log(-np.log(edges)) - line.depth(k)) / spread)
+    below = ndtr((line.depth(k) - np.log(-np.log(edges))) / spread)
     below[0], below[-1] = 0.0, 1.0
     mass = np.diff(below)
     mass[: evidence.solved] = 0.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from vervet.stats.arrays import Floats, Ints, counts_of, whole
 from vervet.stats.estimate import Estimate
@@ -282,8 +282,8 @@ def _why_not(problems: int, audit: Audit, gap: float) -> str:
 
 def _lang_reiczigel(rates: Floats, audit: Audit, level: float) -> tuple[float, float]:
     """Return the limits, the acceptance counted in effective problems."""
-    z = float(stats.norm.ppf((1 + level) / 2))
-    t = float(stats.t.ppf((1 + level) / 2, len(rates) - 1))
+    z = float(ndtri((1 + level) / 2))
+    t = float(stdtrit(len(rates) - 1, (1 + level) / 2))
     p, spread = float(rates.mean()), float(rates.var(ddof=1)) / len(rates)
     size = p * (1 - p) / spread * (z / t) ** 2 if spread > 0 else float(len(rates))
     n, n1, n0 = size + z * z, audit.right + 2, audit.wrong + 2

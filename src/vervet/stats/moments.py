@@ -2,7 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import stdtrit
 
 from vervet.stats.arrays import Floats, Ints
 
@@ -29,4 +29,4 @@ def student(problems: npt.ArrayLike, level: float) -> Floats:
     2.042
     """
     degrees = np.maximum(np.asarray(problems, dtype=np.float64) - 1, 1)
-    return np.asarray(stats.t.ppf((1 + level) / 2, degrees))
+    return np.asarray(stdtrit(degrees, (1 + level) / 2))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from vervet.stats.arrays import Floats, Ints
 from vervet.stats.estimate import Estimate
@@ -160,8 +160,8 @@ def mean_curve(
     if not shares(array):
         raise ValueError("values must lie between 0 and 1; use bootstrap_curve for others")
     mean, _, problems = moments(array)
-    single = float(stats.norm.ppf((1 + level) / 2))
-    joint = float(stats.norm.ppf(1 - (1 - level) / 2 / max(len(mean), 1)))
+    single = float(ndtri((1 + level) / 2))
+    joint = float(ndtri(1 - (1 - level) / 2 / max(len(mean), 1)))
     if rng is not None:
         draws = weighted_means(array, resample(len(array), rng=rng, resamples=resamples))
         joint = max(single, _critical(mean, draws, level)[0])
@@ -227,7 +227,7 @@ def percentiles(draws: Floats, *, problems: npt.ArrayLike, level: float) -> tupl
     >>> low.round(), high.round()
     (array([50.]), array([950.]))
     """
-    tail = stats.norm.cdf(-_widening(problems, draws.shape[1]) * student(problems, level))
+    tail = ndtr(-_widening(problems, draws.shape[1]) * student(problems, level))
     low, high = np.full(draws.shape[1], np.nan), np.full(draws.shape[1], np.nan)
     for point, share in enumerate(np.broadcast_to(tail, low.shape)):
         known = draws[np.isfinite(draws[:, point]), point]
@@ -247,7 +247,7 @@ def sup_t(
     """
     critical, error = _critical(mean, draws, level)
     wide = critical * error * _widening(problems, len(mean))
-    wide = wide * student(problems, level) / stats.norm.ppf((1 + level) / 2)
+    wide = wide * student(problems, level) / ndtri((1 + level) / 2)
     return mean - wide, mean + wide
 
 
