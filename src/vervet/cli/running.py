@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vervet.engines import Engine
     from vervet.planning import PolicyFile
     from vervet.problems.problem_set import ProblemSet
+    from vervet.store import Run
     from vervet.types import Sampler
 
 
@@ -152,9 +153,6 @@ def run(
 ) -> None:
     """Sample, verify, analyze and report in one go, streaming."""
     from vervet import doors, sampling, store, verification
-    from vervet.analysis import analyze
-    from vervet.cli.printing import summary
-    from vervet.reporting import write_report
 
     problems = problems_of(asked, dataset_name)
     if asked.dry_run:
@@ -172,8 +170,16 @@ def run(
         )  # fmt: skip
     note(str(drawn))
     note(str(drawn.then[0]))
+    conclude(opened, Path(output or report_path(run_url)), as_json=as_json)
+
+
+def conclude(opened: "Run", path: Path, *, as_json: bool) -> None:
+    """Analyze a run, say what it shows, and write its report."""
+    from vervet.analysis import analyze
+    from vervet.cli.printing import summary
+    from vervet.reporting import write_report
+
     analysis = analyze(opened)
-    path = Path(output or report_path(run_url))
     write_report(opened, analysis, path)
     if as_json:
         say(analysis.document.to_json(), as_json=True)
