@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vervet.types import Problem
 from vervet.verifiers.code.comparators import EvalPlus, exact, lines, listed, text, tokens, within
+from vervet.verifiers.code.suites import Calls, suite_of
 from vervet.verifiers.sandbox.wire import Malformed, Opaque, decode, encode
 
 HUGE = "7" * 5_000
@@ -57,11 +59,33 @@ def test_live_code_bench_compares_lines() -> None:
 
 
 def test_evalplus_tolerances() -> None:
-    assert EvalPlus("humaneval", "f", 0)([], 1.0 + 1e-9, 1.0)
-    assert not EvalPlus("humaneval", "f", 0)([], 1.001, 1.0)
+    assert EvalPlus("humaneval", "f", 1e-6)([], 1.0 + 1e-9, 1.0)
+    assert not EvalPlus("humaneval", "f", 1e-6)([], 1.001, 1.0)
+    assert not EvalPlus("humaneval", "f", 1e-6)([], 1, 1.0 + 1e-9)
+    assert not EvalPlus("humaneval", "f", 0)([], 1.0 + 1e-9, 1.0)
     assert not EvalPlus("humaneval", "f", 0)([], 2, 3)
     assert EvalPlus("humaneval", "f", 1e-3)([], [1.0001, 2.0], [1.0, 2.0])
     assert not EvalPlus("humaneval", "f", 1e-3)([], (1.0, 2.0), [1.0, 2.1])
+
+
+def test_evalplus_tolerance_begins_with_the_first_floats_of_a_suite() -> None:
+    problem = Problem(
+        "cubes",
+        "",
+        {
+            "entry_point": "f",
+            "inputs": {"base": [[1], [2]], "plus": [[3], [4]]},
+            "expected": {"base": [[1, 2.5], [2.5]], "plus": [[1, 2.5], 7.5]},
+            "oracle": "mbpp",
+        },
+    )
+    suite = suite_of(problem, "plus")
+    assert isinstance(suite, Calls)
+    assert suite.expected is not None
+    near = [[1, 2.5 + 1e-9], [2.5 + 1e-9], [1, 2.5 + 1e-9], 7.5 + 1e-9]
+    judges = [suite.judge(at, suite.expected) for at in range(4)]
+    found = [j([], o, e) for j, o, e in zip(judges, near, suite.expected, strict=True)]
+    assert found == [False, True, False, True]
 
 
 def test_evalplus_oracles() -> None:

@@ -14,8 +14,8 @@ import numpy as np
 
 ValueJudge = Callable[[Any, Any, Any], bool]
 TextJudge = Callable[[str, str], bool]
-RELATIVE = 1e-7
-"""EvalPlus's rtol, that of `np.testing.assert_allclose`."""
+RELATIVE, FLOAT_TOLERANCE = 1e-7, 1e-6
+"""EvalPlus' rtol, that of `np.testing.assert_allclose`, and its atol for floats."""
 
 
 def exact(given: Any, output: Any, expected: Any) -> bool:  # noqa: ANN401 - plain values
@@ -86,16 +86,12 @@ def same_number(output: float, expected: float, absolute: float, relative: float
 
 
 class EvalPlus:
-    """EvalPlus 0.3.1 `unsafe_execute`, oracle for oracle: one object judges one sample.
+    """EvalPlus 0.3.1 `unsafe_execute`, oracle for oracle: judges one test."""
 
-    The tolerance of a problem whose `atol` is 0 becomes 1e-6 at the first expected value made of
-    floats and stays so for the rest of the sample, as it does there.
-    """
-
-    def __init__(self, benchmark: str, entry_point: str, atol: float) -> None:
+    def __init__(self, benchmark: str, entry_point: str, tolerance: float) -> None:
         self.oracle = ORACLES.get((benchmark, entry_point))
         self.root = (benchmark, entry_point) == ("humaneval", "find_zero")
-        self.atol = atol
+        self.tolerance = tolerance
 
     def __call__(self, given: Any, output: Any, expected: Any) -> bool:  # noqa: ANN401 - plain values
         """Judge one output; an oracle that cannot be applied is a failure."""
@@ -106,19 +102,34 @@ class EvalPlus:
 
     def _judge(self, given: Any, output: Any, expected: Any) -> bool:  # noqa: ANN401 - plain values
         if self.root:
-            return bool(abs(polynomial(given[0], output)) <= self.atol)
+            return bool(abs(polynomial(given[0], output)) <= self.tolerance)
         equal = bool(output == expected)
         if self.oracle is not None:
             equal = self.oracle(given, output, expected, equal)
-        if self.atol == 0 and is_floats(expected):
-            self.atol = 1e-6
-        if equal or self.atol == 0:
+        if equal or self.tolerance == 0:
             return equal
         if type(output) is not type(expected):
             return False
         if isinstance(expected, list | tuple) and len(output) != len(expected):
             return False
-        return bool(np.allclose(output, expected, rtol=RELATIVE, atol=self.atol))
+        return bool(np.allclose(output, expected, rtol=RELATIVE, atol=self.tolerance))
+
+
+def tolerance_at(
+    at: int, atol: float, expected: Sequence[Any], begins: Sequence[int] = ()
+) -> float:
+    """Return EvalPlus' tolerance for test `at` of a problem whose own is `atol`.
+
+    0 becomes 1e-6 at the first expected value made of floats, and stays so until the suite ends;
+    `begins` are the tests at which a suite begins anew. It depends on the benchmark's order alone,
+    not on the order in which tests are run.
+
+    >>> [tolerance_at(at, 0, [1, 2.5, 3, 4], begins=[3]) for at in range(4)]
+    [0, 1e-06, 1e-06, 0]
+    """
+    start = max((begin for begin in begins if begin <= at), default=0)
+    floats = atol == 0 and any(map(is_floats, expected[start : at + 1]))
+    return FLOAT_TOLERANCE if floats else atol
 
 
 def is_floats(value: Any) -> bool:  # noqa: ANN401 - a plain value

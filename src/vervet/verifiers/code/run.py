@@ -39,7 +39,6 @@ class CallReader(LineReader):
         super().__init__()
         assert calls.expected is not None
         self.calls, self.expected, self.how = calls, calls.expected, how
-        self.judge = calls.judge()
         self.report = Report(len(calls.inputs))
         self.plan = calls.plan or plan_of(calls.inputs, calls.seconds)
         self.ahead, behind, self.left_out = self.plan.batches(how.first)
@@ -107,17 +106,17 @@ class CallReader(LineReader):
         expected = self.expected[at]
         if self.calls.not_none and not isinstance(expected, bool):
             expected = expected is not None
-        if self.right(given, output, expected):
+        if self.right(at, output, expected):
             self.report.note("pass")
         else:
             shown = getattr(expected, "source", expected)
             shown_values = {"given": given, "output": output, "expected": shown}
             self.report.note("fail", "wrong value", at=at, **shown_values)
 
-    def right(self, given: Any, output: Any, expected: Any) -> bool:  # noqa: ANN401 - plain values
+    def right(self, at: int, output: Any, expected: Any) -> bool:  # noqa: ANN401 - plain values
         """Ask the judge; values it cannot even compare are different."""
         try:
-            return self.judge(given, output, expected)
+            return self.calls.judge(at, self.expected)(self.calls.inputs[at], output, expected)
         except Exception:  # noqa: BLE001 - a comparison that raises fails the test, as an assertion does
             return False
 

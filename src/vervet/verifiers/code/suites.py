@@ -21,6 +21,7 @@ from vervet.verifiers.code.comparators import (
     ValueJudge,
     exact,
     listed,
+    tolerance_at,
     within,
 )
 from vervet.verifiers.code.extraction import Parser, preamble
@@ -37,8 +38,8 @@ class Calls:
     entry_point: str
     inputs: tuple[Any, ...]
     expected: tuple[Any, ...] | None
-    judge: Callable[[], ValueJudge]
-    """Makes the judge of one sample."""
+    judge: Callable[[int, Sequence[Any]], ValueJudge]
+    """Makes the judge of a test, by its place among the expected values."""
     solution: str = ""
     """A whole right program, where there is one."""
     not_none: bool = False
@@ -126,7 +127,7 @@ def assertion_suite(problem: Problem, reference: Mapping[str, Any]) -> Suite:
         entry_point,
         inputs,
         tuple(found),
-        lambda: holds,
+        lambda _at, _expected: holds,
         solution=solution,
         shortcut=False,
     )
@@ -166,7 +167,7 @@ def calls(reference: Mapping[str, Any], name: SuiteName) -> Calls:
         entry_point,
         tuple(inputs),
         expected,
-        judge_factory(benchmark, entry_point, atol),
+        judge_factory(benchmark, entry_point, atol, begins(reference["inputs"])),
         solution=solution,
         not_none=mbpp_types.is_not_none(benchmark, entry_point),
         shortcut=not special,
@@ -174,14 +175,27 @@ def calls(reference: Mapping[str, Any], name: SuiteName) -> Calls:
     )
 
 
-def judge_factory(benchmark: str, entry_point: str, atol: float) -> Callable[[], ValueJudge]:
-    """Return what makes the judge of one sample."""
+def judge_factory(
+    benchmark: str, entry_point: str, atol: float, begins: Sequence[int]
+) -> Callable[[int, Sequence[Any]], ValueJudge]:
+    """Return what makes the judge of a test."""
     if benchmark == "live-code-bench":
-        return lambda: listed
+        return lambda _at, _expected: listed
     if benchmark:
-        return lambda: EvalPlus(benchmark, entry_point, atol)
+        return lambda at, expected: EvalPlus(
+            benchmark, entry_point, tolerance_at(at, atol, expected, begins)
+        )
     judge = within(atol) if atol else exact
-    return lambda: judge
+    return lambda _at, _expected: judge
+
+
+def begins(values: Any) -> tuple[int, ...]:  # noqa: ANN401 - a list, or two of them
+    """Return at which of the tests a suite begins.
+
+    >>> begins([1, 2]), begins({"base": [1, 2], "plus": [3]})
+    ((0,), (0, 2))
+    """
+    return (0, len(values["base"])) if isinstance(values, Mapping) else (0,)
 
 
 def chosen(values: Any, name: SuiteName) -> list[Any]:  # noqa: ANN401 - a list, or two of them
