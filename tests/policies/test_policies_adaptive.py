@@ -11,7 +11,7 @@ from vervet.policies.certified import Certified, threshold
 from vervet.policies.evidence import certificate, lead_chance, regret
 from vervet.policies.flow import Policy, Recorded, replay
 from vervet.policies.pandora import Pandora, worth
-from vervet.policies.posterior import Posterior, to_gain
+from vervet.policies.posterior import Posterior, returns, to_gain
 from vervet.types import Outcome, Problem, Sample, Verdict
 
 PROBLEM = Problem("p", "?")
@@ -63,8 +63,8 @@ def test_no_first_vote_is_worth_more_than_the_certificate_allows_for() -> None:
         (Certified(20, "v", error=0.5), "4" * 20, "4", 4),
         (Certified(20, "v"), "45" * 10, "4", 20),
         (Certified(3, "v"), "---", None, 3),
-        (Posterior(128, "v"), "4" * 128, "4", 6),
-        (Posterior(5, "v"), "45454", "4", 5),
+        (Posterior(128, "v"), "4" * 128, "4", 5),
+        (Posterior(5, "v", gain=0.0), "45454", "4", 5),
         (Posterior(4, "v"), "-455", "5", 4),
     ],
 )
@@ -92,6 +92,12 @@ def test_nothing_is_gained_at_the_limit_or_by_a_sure_leader() -> None:
     assert float(to_gain(3, 3, 6, 6)) == 0.0
     assert float(to_gain(40, 0, 40, 128)) < 1e-9
     assert float(to_gain(10, 9, 30, 128)) > 0.005
+
+
+def test_a_hopelessly_spread_vote_is_given_up() -> None:
+    spread = "abcdefghijklmnopqrstuvwxyz" * 5
+    assert drawn(Posterior(128, "v"), spread) == ("a", 22)
+    assert float(returns(2, 1, 60, 128)) < 0.1 * float(returns(30, 29, 60, 128))
 
 
 def test_pandora_keeps_the_best_score_and_stops_when_the_next_is_not_worth_it() -> None:

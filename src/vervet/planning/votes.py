@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vervet.planning.archive import Floats, Ints
 from vervet.policies.certified import threshold
 from vervet.policies.evidence import certificate, lead_chance
-from vervet.policies.posterior import to_gain
+from vervet.policies.posterior import returns
 
 Bools = NDArray[np.bool_]
 
@@ -104,7 +104,7 @@ def idle(gain: float, limit: int) -> Stops:
     """Return the rule of `Posterior`."""
 
     def stops(now: Race) -> Bools:
-        left = to_gain(now.leader, now.rival, now.drawn, limit)
+        left = returns(now.leader, now.rival, now.drawn, limit)
         return np.asarray((now.leader > 0) & (left <= gain))
 
     return stops

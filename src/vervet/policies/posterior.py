@@ -11,17 +11,26 @@ from vervet.policies.flow import Draw, Flow, Verify, at_least
 from vervet.policies.voting import count_votes, most_voted, top_two
 from vervet.types import Problem
 
-GAIN = 0.001
-"""Default price of stopping; chosen on recorded and simulated data, see docs/policies.md."""
+GAIN = 0.0025
+"""Default accuracy that `limit` samples must bring to be drawn; see docs/policies.md."""
+TRUSTED = 0.65
+"""Share of the two leaders from which answers are as often right as given; see `returns`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """Draw one at a time; stop when all draws up to `limit` would gain less than `gain`.
+    """Draw one at a time; stop when the draws left are not worth their price.
 
-    The gain is the share of the model's answers by which the vote at `limit` is expected to beat
-    the vote now (see `to_gain`): a sure leader has nothing to gain, nor has a tie between two
-    equally frequent answers near the limit. So samples go where they decide something.
+    All `limit` samples together must be expected to gain `gain` (accuracy, 0..1), and those left
+    their part of it: stop where
+
+        min(1, s / 0.65)² · to_gain(v₁, v₂, n, limit) ≤ gain · (limit − n) / limit
+
+    with v₁ and v₂ votes of n for the two leaders and s their posterior share. The left side is the
+    gain in accuracy (see `returns`): a sure leader has nothing to gain, nor has a tie between two
+    equally frequent answers near the limit, nor a vote so spread that its leader is hardly ever
+    right. So samples go where they decide something. What is lost against a vote over all samples
+    is expected to be at most `gain`, whatever is looked at when.
     """
 
     limit: int
@@ -41,9 +50,30 @@ class Posterior:
             pool = yield Verify((drawn - 1,), self.verifier)
             weight, first = count_votes(pool, self.verifier, drawn)
             leader, rival = top_two(weight)
-            if leader and to_gain(leader, rival, drawn, self.limit) <= self.gain:
+            if leader and returns(leader, rival, drawn, self.limit) <= self.gain:
                 break
         return most_voted(weight, first, drawn)
+
+
+def returns(leader: npt.ArrayLike, rival: npt.ArrayLike, drawn: int, limit: int) -> Floats:
+    """Return the accuracy that drawing on to `limit` is expected to gain, per `limit` samples.
+
+    `to_gain` counts shares of the model's answers. An answer with a small share is right less
+    often than it is given: leaders with shares of 0.14, 0.24, 0.39, 0.57 and 0.81 were right 4,
+    9, 20, 50 and 92 % of the time in 43,000 recorded samples of three models. So a gap between
+    two answers with share s together counts min(1, s / 0.65)². That is divided by the part of
+    the limit that it takes, (limit − drawn) / limit; at the limit nothing is returned.
+
+    >>> [float(returns(v, 0, v, 128).round(4)) for v in (1, 4, 6)]
+    [0.0819, 0.0044, 0.0006]
+    >>> bool(returns(3, 2, 30, 128) < returns(3, 2, 5, 128) / 10)
+    True
+    """
+    ahead, behind = np.asarray(leader), np.asarray(rival)
+    share = (ahead + behind + 2.0) / (drawn + 2)
+    worth = np.minimum(share / TRUSTED, 1.0) ** 2
+    left = max(limit - drawn, 1) / limit
+    return np.asarray(worth * to_gain(ahead, behind, drawn, limit) / left)
 
 
 def to_gain(leader: npt.ArrayLike, rival: npt.ArrayLike, drawn: int, limit: int) -> Floats:
