@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vervet.types import Problem, Sample
-from vervet.verifiers.sandbox.slots import children_of
+from vervet.verifiers.sandbox.clock import children_of
 from vervet.verifiers.unit_tests import UnitTests, unit_tests
 
 STYLES = ("inputs", "source", "program")

@@ -36,6 +36,16 @@ class ServingReader(LineReader):
         self.asked: list[bytes] = []
         self.over = ""
 
+    def begin(self, turn: Turn) -> None:
+        """Remember who feeds."""
+        super().begin(turn)
+        self.meet()
+
+    def meet(self) -> None:
+        """Let the candidate's clock know the test: what that waits for is not the candidate's."""
+        if self.turn is not None and self.test is not None:
+            self.turn.partner = self.test.turn
+
     def take(self, lines: list[bytes]) -> bool:
         """Pass each answer on, once the candidate says it is loaded."""
         for line in lines:
@@ -86,7 +96,7 @@ class TestReader(LineReader):
     def begin(self, turn: Turn) -> None:
         """Remember who feeds."""
         super().begin(turn)
-        self.waiting_for_job = True
+        self.serving.meet()
 
     def take(self, lines: list[bytes]) -> bool:
         """Pass calls on; the verdict ends both processes."""

@@ -31,12 +31,12 @@ class Plan:
     order: tuple[int, ...]
     costly: frozenset[int]
 
-    @property
+    @cached_property
     def ahead(self) -> tuple[int, ...]:
         """Return the tests of the first batch: none of them costly."""
         return tuple(at for at in self.order[:AHEAD] if at not in self.costly)
 
-    @property
+    @cached_property
     def behind(self) -> tuple[int, ...]:
         """Return the tests of the second batch."""
         return self.order[len(self.ahead) :]

@@ -19,12 +19,15 @@ from typing import Any, Literal, cast, get_args
 
 from vervet.errors import ConfigError
 from vervet.verifiers.sandbox import view
+from vervet.verifiers.sandbox.inside import runner, server  # noqa: F401 - see below
 from vervet.verifiers.sandbox.limits import MEBIBYTE
 from vervet.verifiers.sandbox.slots import MAIN, Start
 
 Isolation = Literal["namespaces", "bubblewrap", "container", "remote", "process"]
 RUNGS: tuple[str, ...] = get_args(Isolation)
 LOCAL: tuple[Isolation, ...] = ("namespaces", "bubblewrap", "process")
+# What runs inside is imported above so that its byte code is on disk: an interpreter that has to
+# compile it carries the memory that took into every fork.
 SCRATCH = 64 * MEBIBYTE
 THREADS = 64
 DESCRIPTORS = 256
@@ -75,9 +78,10 @@ def start_of(isolation: Isolation, profile: Profile) -> Start:
     own = tempfile.mkdtemp(prefix="vervet-sandbox-") if isolation == "process" else None
     settings = _settings(isolation, profile, own or "/tmp")  # noqa: S108 - inside, a private tmpfs
     python = [_interpreter(), "-S", "-s", "-P", "-B", "-X", "utf8"]
+    environment = _environment() | {"LD_BIND_NOW": "1"}  # else each fork would look symbols up
     if isolation == "bubblewrap":
-        return Start((*_bubblewrap(settings), *python, str(MAIN)), settings, _environment())
-    return Start((*python, str(MAIN)), settings, _environment(), own)
+        return Start((*_bubblewrap(settings), *python, str(MAIN)), settings, environment)
+    return Start((*python, str(MAIN)), settings, environment, own)
 
 
 def _interpreter() -> str:
@@ -149,8 +153,8 @@ def _bubblewrap(settings: dict[str, Any]) -> list[str]:
     shown = [word for source, target in binds for word in _bind(source, target)]
     return [
         program, "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session",
-        "--clearenv", "--cap-drop", "ALL", "--as-pid-1", *shown, "--dev", "/dev",
-        "--size", str(settings["scratch"]), "--tmpfs", "/tmp", "--chdir", "/tmp",  # noqa: S108 - inside
+        "--clearenv", "--setenv", "LD_BIND_NOW", "1", "--cap-drop", "ALL", "--as-pid-1", *shown,
+        "--dev", "/dev", "--size", str(settings["scratch"]), "--tmpfs", "/tmp", "--chdir", "/tmp",  # noqa: S108 - inside
     ]  # fmt: skip
 
 

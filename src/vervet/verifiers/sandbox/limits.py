@@ -47,8 +47,9 @@ class Ending:
     wall_seconds: float
     peak_bytes: int
     crowded: bool = False
-    """Stopped where the machine may be to blame: it had less than half a processor to itself, or
-    it stood still while more than one process per processor wanted to run."""
+    """Stopped where the machine may be to blame: it stood still and waited for a processor."""
+    queued_seconds: float = 0.0
+    """Of a check that was watched: how long it stood in the kernel's run queue."""
 
 
 def machine_load() -> float:

@@ -55,7 +55,6 @@ class Sandbox:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.places = asyncio.Semaphore(self.workers)
         self.alone = asyncio.Lock()
-        self.busy = 0
 
     async def run(
         self,
@@ -71,20 +70,24 @@ class Sandbox:
             ConfigError: the isolation cannot be had on this machine.
             SandboxError: the sandbox failed, not the program.
         """
-        async with self.slot(profile) as slot:
-            packed = job if isinstance(job, bytes) else pack(job)
-            return await slot.run(packed, limits, reader)
-
-    @asynccontextmanager
-    async def slot(self, profile: Profile) -> AsyncIterator[Slot]:
-        """Lend a slot; test source has slots of its own and does not wait for candidates."""
         self._belong_here()
-        if profile.ours:
-            async with self._lend(profile) as slot:
-                yield slot
-            return
-        async with self.places, self._lend(profile) as slot:
-            yield slot
+        packed = job if isinstance(job, bytes) else pack(job)
+        if profile.ours:  # test source has slots of its own and does not wait for candidates
+            return await self._run(packed, limits, reader, profile)
+        async with self.places:
+            return await self._run(packed, limits, reader, profile)
+
+    async def _run(self, job: bytes, limits: Limits, reader: Reader, profile: Profile) -> Ending:
+        """Run one check in an idle slot, or in a new one."""
+        idle = self.idle[profile]
+        while idle and idle[-1].closed:
+            idle.pop()
+        slot = idle.pop() if idle else await asyncio.to_thread(self._start, profile)
+        try:
+            return await slot.run(job, limits, reader)
+        finally:
+            if not slot.closed:
+                idle.append(slot)
 
     @asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:
@@ -101,20 +104,6 @@ class Sandbox:
             finally:
                 for _ in range(self.workers - 1):
                     self.places.release()
-
-    @asynccontextmanager
-    async def _lend(self, profile: Profile) -> AsyncIterator[Slot]:
-        idle = self.idle[profile]
-        while idle and idle[-1].closed:
-            idle.pop()
-        slot = idle.pop() if idle else await asyncio.to_thread(self._start, profile)
-        self.busy += 1
-        try:
-            yield slot
-        finally:
-            self.busy -= 1
-            if not slot.closed:
-                idle.append(slot)
 
     def _start(self, profile: Profile) -> Slot:
         try:

@@ -18,15 +18,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vervet.errors import SandboxError
-from vervet.verifiers.sandbox.limits import Cause, Ending, Limits, machine_load
+from vervet.verifiers.sandbox.clock import Clock, children_of, last_descendant
+from vervet.verifiers.sandbox.inside.syscalls import REPORT
+from vervet.verifiers.sandbox.limits import Cause, Ending, Limits
 
 MAIN = Path(__file__).parent / "inside" / "__main__.py"
 START_SECONDS = 60.0
 GRACE_SECONDS = 5.0
 CHUNK = 1 << 18
 HEADER = 8
-UNHEARD_SECONDS = 0.004
+UNHEARD_SECONDS = 0.01
 """Most checks are over by then; not waiting for their words as well saves a tenth of the work."""
+KILL_SECONDS, KILL_ORDERS = 0.1, 6
+"""A child is gone a moment after the order, or the slot is ended: an answer is never late."""
 
 
 class Reader(Protocol):
@@ -82,6 +86,9 @@ class Slot:
                 cwd="/",
                 start_new_session=True,
             )
+        self.host_pid = self.process.pid
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.turn: Turn | None = None
         self.control.settimeout(START_SECONDS)
         try:
             word = self.control.recv(4096).decode(errors="replace")
@@ -92,8 +99,6 @@ class Slot:
             raise SandboxError(word.removeprefix("failed ") or "the warm interpreter did not start")
         self.control.setblocking(False)  # noqa: FBT003 - the standard library's
         self.host_pid = last_descendant(self.process.pid)
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.turn: Turn | None = None
 
     async def run(self, job: bytes, limits: Limits, reader: Reader) -> Ending:
         """Run one check to its end.
@@ -131,13 +136,13 @@ class Slot:
             if not word:
                 self.close()
         elif word:
-            self.turn.end(*marshal.loads(word))  # noqa: S302 - from our own process, not the candidate's
-        elif not self.turn.ended.done():
-            self.turn.ended.set_exception(OSError("the warm interpreter is gone"))
+            self.turn.end(word)
+        else:
+            self.turn.fail(OSError("the warm interpreter is gone"))
 
     def close(self) -> None:
         """Hang up; the kernel ends everything inside with the interpreter."""
-        if getattr(self, "loop", None) is not None and self.loop is not None:
+        if self.loop is not None:
             if not self.loop.is_closed():
                 self.loop.remove_reader(self.control.fileno())
             self.loop = None
@@ -145,11 +150,18 @@ class Slot:
         try:
             self.process.wait(timeout=GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            self.kill()
             self.process.wait()
         if self.scratch:
             shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def kill(self) -> None:
+        """End the interpreter and what it started; its namespace ends with it."""
+        for child in children_of(self.host_pid):
+            with suppress(OSError):
+                os.kill(child, signal.SIGKILL)
+        with suppress(OSError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     @property
     def closed(self) -> bool:
@@ -166,22 +178,21 @@ class Turn:
         self.slot, self.limits, self.reader, self.loop = slot, limits, reader, loop
         self.ended: asyncio.Future[Ending] = loop.create_future()
         self.ours, self.theirs = socket.socketpair()
-        self.ours.setblocking(False)  # noqa: FBT003 - the standard library's
         self.stopped: Cause | None = None
-        self.received = 0
-        self.seen = 0
-        self.begun = self.advanced = time.monotonic()
+        self.received = self.orders = 0
+        self.clock = Clock(slot.host_pid)
+        self.partner: Turn | None = None
+        """The test a candidate converses with; what it waits for the processor is not its fault."""
         self.timer = loop.call_later(min(UNHEARD_SECONDS, limits.cpu_seconds), self.on_delay)
         self.unsent = memoryview(b"")
-        self.dirty = self.crowded = self.over = False
-        self.reading = self.writing = False
+        self.dirty = self.over = self.reading = self.writing = False
 
     def start(self, job: bytes) -> None:
-        """Hand the socket to the slot, then the job to the socket."""
-        with self.theirs:
-            socket.send_fds(self.slot.control, [b"j"], [self.theirs.fileno()])
+        """Put the job into the socket, then hand the socket to the slot."""
         self.reader.begin(self)
         self.send(job)
+        with self.theirs:
+            socket.send_fds(self.slot.control, [b"j"], [self.theirs.fileno()])
 
     def on_delay(self) -> None:
         """Listen to a child that takes longer than most, and begin to watch its time."""
@@ -204,7 +215,7 @@ class Turn:
     def on_room(self) -> None:
         """Send more of the job."""
         try:
-            self.unsent = self.unsent[self.ours.send(self.unsent) :]
+            self.unsent = self.unsent[self.ours.send(self.unsent, socket.MSG_DONTWAIT) :]
         except BlockingIOError:
             pass
         except OSError:
@@ -219,7 +230,7 @@ class Turn:
     def on_data(self) -> bool:
         """Read what is there; return whether there may be more."""
         try:
-            data = self.ours.recv(CHUNK)
+            data = self.ours.recv(CHUNK, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError:
@@ -234,8 +245,8 @@ class Turn:
             self.stop("output")
         elif self.read(data):
             self.stop("enough")
-        else:
-            self.notice_progress()
+        elif not self.over:
+            self.clock.advance(self.reader.progress)
         return True
 
     def read(self, data: bytes) -> bool:
@@ -243,58 +254,73 @@ class Turn:
         try:
             return self.reader.feed(data)
         except Exception as error:  # noqa: BLE001 - raised again where the check is awaited
-            if not self.ended.done():
-                self.ended.set_exception(error)
+            self.fail(error)
             return True
 
-    def notice_progress(self) -> None:
-        """Start the clock of a test again when a call has finished."""
-        if self.reader.progress != self.seen:
-            self.seen = self.reader.progress
-            self.advanced = time.monotonic()
+    def fail(self, error: Exception) -> None:
+        """End with an error of ours."""
+        if not self.ended.done():
+            self.ended.set_exception(error)
 
     def stop(self, cause: Cause) -> None:
         """Have the child killed."""
         if not self.stopped:
             self.stopped = cause
             if not self.over:
-                self.slot.control.send(b"k")
+                self.timer.cancel()
+                self.order_kill()
+
+    def order_kill(self) -> None:
+        """Tell the kernel, through the control socket, to kill the child; at last end the slot."""
+        self.orders += 1
+        if self.orders > KILL_ORDERS:
+            self.give_up()
+            return
+        with suppress(OSError):
+            self.slot.control.send(b"k")
+        self.timer = self.loop.call_later(KILL_SECONDS, self.order_kill)
+
+    def give_up(self) -> None:
+        """Answer without the slot, which is ended with all that is in it."""
+        self.clock.sample()
+        self.dirty = self.over = True
+        self.slot.kill()
+        self.conclude(-signal.SIGKILL, self.clock.used.cpu, 0)
 
     def on_time(self) -> None:
         """Stop a child that made no progress within its limits, or look again later."""
-        self.notice_progress()
-        now = time.monotonic()
-        cpu, queued = usage_of_child(self.slot.host_pid)
-        before = self.advanced - self.begun
-        spent = cpu - min(cpu, before)
-        idle = now - self.advanced - min(queued, now - self.begun)
-        left = min(
-            self.limits.cpu_seconds - spent,
-            self.limits.patience - idle,
-            self.limits.total_seconds - cpu,
-        )
+        self.clock.advance(self.reader.progress)
+        try:
+            left = self.clock.left(self.limits, self.partner.clock if self.partner else None)
+        except OSError as error:
+            self.fail(error)
+            return
         if left <= 0:
-            waited = spent < self.limits.cpu_seconds and machine_load() > 1
-            self.crowded = waited or queued > cpu > self.limits.cpu_seconds / 2
             self.stop("time")
         else:
-            self.timer = self.loop.call_later(max(left, 0.01), self.on_time)
+            self.timer = self.loop.call_later(left, self.on_time)
 
-    def end(self, status: int, cpu: float, peak: int, dirty: bool) -> None:  # noqa: FBT001 - as it is sent
+    def end(self, report: bytes) -> None:
         """Note the fate of the child, after reading what it still said."""
         self.over = True
         while self.on_data():
             pass
-        self.dirty = dirty
+        status, user, user_micro, system, system_micro, peak, self.dirty = REPORT.unpack(report)
+        cpu = user + system + (user_micro + system_micro) / 1e6
+        self.conclude(os.waitstatus_to_exitcode(status), cpu, peak * 1024)
+
+    def conclude(self, status: int, cpu: float, peak: int) -> None:
+        """Give the answer."""
         if not self.ended.done():
             self.ended.set_result(
                 Ending(
-                    status=os.waitstatus_to_exitcode(status),
+                    status=status,
                     stopped=self.stopped,
                     cpu_seconds=cpu,
-                    wall_seconds=time.monotonic() - self.begun,
-                    peak_bytes=peak * 1024,
-                    crowded=self.crowded,
+                    wall_seconds=time.monotonic() - self.clock.begun,
+                    peak_bytes=peak,
+                    crowded=self.clock.crowded,
+                    queued_seconds=self.clock.used.queued,
                 )
             )
 
@@ -313,36 +339,3 @@ class Turn:
         self.ours.close()
         if self.dirty:
             self.slot.close()
-
-
-def last_descendant(pid: int) -> int:
-    """Follow only children down from `pid`: where the warm interpreter is, seen from here."""
-    children = children_of(pid)
-    return last_descendant(children[0]) if children else pid
-
-
-def children_of(pid: int) -> list[int]:
-    """Return the children of a process, as far as the kernel tells."""
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return []
-    return [int(word) for word in text.split()]
-
-
-def usage_of_child(pid: int) -> tuple[float, float]:
-    """Return processor seconds and seconds in the run queue of the check under way.
-
-    (0, 0) where it has just ended or has not begun.
-    """
-    for child in children_of(pid)[-1:]:
-        with suppress(OSError):
-            cpu = time.clock_gettime(
-                (~child << 3) | 2
-            )  # the process's CPU clock, as clock_getcpuclockid
-            queued = max(
-                int((task / "schedstat").read_text().split()[1])
-                for task in Path(f"/proc/{child}/task").iterdir()
-            )
-            return cpu, queued / 1e9
-    return 0.0, 0.0

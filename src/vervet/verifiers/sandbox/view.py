@@ -20,7 +20,7 @@ PROGRAMS = (
 )
 STANDARD = (
     "bisect", "collections", "copy", "functools", "heapq", "itertools", "math", "operator",
-    "random", "re", "string", "threading", "typing",
+    "random", "re", "string", "typing",
 )  # fmt: skip
 """Imported before the first candidate: what most programs use; each costs every fork a little."""
 
