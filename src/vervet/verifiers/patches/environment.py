@@ -84,16 +84,14 @@ def read_environment(place: str) -> Environment:
         VerifierError: there is no interpreter.
     """
     given = Path(place).absolute()
+    if not given.exists():
+        raise VerifierError(f"environment {place!r}: there is no such folder or interpreter")
     prefix = given if given.is_dir() else given.parent.parent
     python = next((p for n in ("python", "python3") if (p := prefix / "bin" / n).exists()), None)
     if python is None:
         raise VerifierError(f"environment {place!r}: there is no {prefix}/bin/python")
-    home = _home(prefix) or python.resolve().parent.parent
-    shown = [
-        path
-        for root in dict.fromkeys((prefix, home, python.resolve().parent.parent))
-        for path in (_parts(root) if str(root) in {"/usr", "/usr/local"} else [str(root)])
-    ]
+    installations = (prefix, _home(prefix), python.resolve().parent.parent)
+    shown = [str(root) for root in dict.fromkeys(filter(None, installations))]
     files = {f"/etc/{name}": str(INSIDE / "etc" / name) for name in ("hosts", "passwd", "group")}
     binds = dict(view.program_binds(tuple(shown)))
     binds |= {path: path for path in view.existing(ETC) if path not in binds}
@@ -107,12 +105,6 @@ def read_environment(place: str) -> Environment:
         ),
         frozenset(_installed(prefix)),
     )
-
-
-def _parts(root: Path) -> list[str]:
-    """Return nothing more to show of the system's own Python: /usr is seen anyway."""
-    del root
-    return []
 
 
 def _home(prefix: Path) -> Path | None:

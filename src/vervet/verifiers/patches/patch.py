@@ -32,6 +32,7 @@ NO_CHANGE = (
 STOPPED = {
     "time": "time limit: the tests ran longer than {0.seconds:g} s",
     "memory": "memory limit: the tests took more than {0.megabytes} MB",
+    "processes": "process limit: the tests started {0.processes} processes",
     "output": "output limit: the tests printed more than {0.output_megabytes} MB",
 }
 COUNTED = 20
@@ -175,7 +176,7 @@ class Patch:
         if ran.stopped:
             return self._rejected(sample, trial, ran, STOPPED[ran.stopped].format(self.limits))
         found = score(instance.fail_to_pass, instance.pass_to_pass, ran.heard.tests)
-        why = _fraud(instance, ran) or _doubt(instance, ran) or _missing(found, ran.heard)
+        why = _fraud(instance, ran) or _missing(found, ran.heard) or _doubt(instance, ran)
         if why:
             return self._rejected(sample, trial, ran, why, found)
         return self._said(sample, trial, Outcome.ACCEPT, ran, "", found)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,8 @@ class Repositories:
     def __init__(self, folder: str = "") -> None:
         """Choose where repositories are found by name: `owner__name`, `owner/name`, `name`."""
         self.folder = folder
-        self.place = tempfile.TemporaryDirectory(prefix="vervet-patches-")
+        self.place = Path(tempfile.mkdtemp(prefix="vervet-patches-"))
+        self.remove = weakref.finalize(self, shutil.rmtree, self.place, ignore_errors=True)
         self.lock = threading.Lock()
         self.locks: dict[str, threading.Lock] = {}
         self.ready: OrderedDict[str, int] = OrderedDict()
@@ -42,7 +44,8 @@ class Repositories:
         """
         source = self.source(instance)
         name = blake2b(f"{source}\0{instance.base_commit}".encode(), digest_size=12).hexdigest()
-        path = Path(self.place.name, name)
+        path = self.place / name
+        self.place.mkdir(mode=0o700, exist_ok=True)  # `close` may have come between two runs
         with self.lock:
             self.ready[name] = self.ready.pop(name, 0) + 1
             gate = self.locks.setdefault(name, threading.Lock())
@@ -60,7 +63,7 @@ class Repositories:
         idle = [name for name, users in self.ready.items() if not users]
         for name in idle[: max(0, len(self.ready) - KEPT)]:
             del self.ready[name]
-            shutil.rmtree(Path(self.place.name, name), ignore_errors=True)
+            shutil.rmtree(self.place / name, ignore_errors=True)
 
     def source(self, instance: Instance) -> Path:
         """Return the folder of a repository, cloned first where it is elsewhere."""
@@ -75,7 +78,7 @@ class Repositories:
 
     def _cloned(self, url: str) -> Path:
         name = f"clone-{blake2b(url.encode(), digest_size=12).hexdigest()}"
-        path = Path(self.place.name, name)
+        path = self.place / name
         with self.lock:
             gate = self.locks.setdefault(name, threading.Lock())
         with gate:
@@ -88,7 +91,7 @@ class Repositories:
 
     def close(self) -> None:
         """Remove what was checked out."""
-        self.place.cleanup()
+        self.remove()
 
 
 def _there(path: Path, given: str) -> Path:

@@ -1,0 +1,495 @@
+"""Patches on real repositories: the solution is accepted, nothing else is, nothing leaks out."""
+
+import asyncio
+import json
+import re
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from vervet.engines.bridge import run
+from vervet.errors import ConfigError, VerifierError
+from vervet.testing import check_references, check_verifier
+from vervet.types import Outcome, Problem, Sample, Verdict
+from vervet.verifiers.patches.patch import NO_CHANGE, Patch
+
+if TYPE_CHECKING:
+    from tests.verifiers.conftest import Repository
+
+
+@pytest.fixture(scope="module")
+def patch(wrapping: "Repository") -> Iterator[Patch]:
+    verifier = Patch(seconds=120)
+    try:
+        judged(verifier, wrapping.problem, NO_CHANGE)
+    except ConfigError as refused:
+        pytest.skip(f"no sandbox here: {refused}")
+    yield verifier
+    run(verifier.aclose())
+
+
+def judged(verifier: Patch, problem: Problem, text: str, finish: str = "stop") -> Verdict:
+    async def ask() -> Verdict:
+        return await verifier.verify(problem, Sample(problem.id, "s", 0, text, finish), 0)
+
+    return run(ask())
+
+
+def state(folder: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_the_solution_is_accepted_and_the_repository_is_not_touched(
+    patch: Patch, repository: "Repository"
+) -> None:
+    before = state(repository.folder)
+    verdict = judged(patch, repository.problem, repository.gold)
+    assert (verdict.outcome, verdict.detail, verdict.score) == (Outcome.ACCEPT, "", 1.0)
+    assert state(repository.folder) == before
+    told = json.loads(verdict.evidence)
+    assert told["applied"] == "git apply --verbose"
+    assert not told["FAIL_TO_PASS"]["failure"]
+
+
+def test_a_patch_that_repairs_nothing_is_rejected_by_the_tests(
+    patch: Patch, repository: "Repository"
+) -> None:
+    verdict = judged(patch, repository.problem, NO_CHANGE)
+    assert verdict.outcome is Outcome.REJECT
+    assert "1 of" in verdict.detail
+    assert 0.0 < (verdict.score or 0.0) < 1.0
+
+
+def test_the_contract_holds_and_both_controls_are_checked(
+    patch: Patch, repository: "Repository"
+) -> None:
+    check_verifier(patch, [repository.problem])
+    assert not check_references([repository.problem], patch).findings
+
+
+def test_a_patch_that_breaks_another_test_is_rejected(patch: Patch, wrapping: "Repository") -> None:
+    text = (wrapping.folder / "wrapping.py").read_text()
+    verdict = judged(
+        patch, wrapping.problem, wrapping.diff({"wrapping.py": text + "\nwrap = None\n"})
+    )
+    assert verdict.outcome is Outcome.REJECT
+    assert "2 of 2" in verdict.detail
+
+
+def test_equal_patches_have_equal_answers(patch: Patch, wrapping: "Repository") -> None:
+    plain = judged(patch, wrapping.problem, wrapping.gold)
+    wide = judged(
+        patch, wrapping.problem, f"I see.\n```diff\n{wrapping.gold.replace('index ', 'index 1')}```"
+    )
+    assert wide.outcome is Outcome.ACCEPT
+    assert plain.answer == wide.answer is not None
+
+
+def test_a_patch_with_shifted_lines_is_applied_as_the_harness_applies_it(
+    patch: Patch, wrapping: "Repository"
+) -> None:
+    shifted = wrapping.gold.replace(" is the very beginning of", " is the beginning of")
+    assert shifted != wrapping.gold
+    verdict = judged(patch, wrapping.problem, shifted)
+    assert verdict.outcome is Outcome.ACCEPT
+    assert json.loads(verdict.evidence)["applied"] != "git apply --verbose"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no patch"),
+        ("I give up.", "no patch"),
+        ("--- a/nothing.py\n+++ b/nothing.py\n@@ -1 +1 @@\n-a\n+b\n", "does not apply"),
+        ("diff --git a/x b/x\ngarbage\n", "does not apply"),
+        ("--- a/x\n+++ b/../../../tmp/evil\n@@ -0,0 +1 @@\n+b\n", "outside the repository"),
+        ("--- /dev/null\n+++ /etc/evil\n@@ -0,0 +1 @@\n+b\n", "outside the repository"),
+        ("diff --git a/setup.cfg b/.git/hooks/x\nrename from setup.cfg\nrename to .git/hooks/x\n",
+         "belongs to git"),
+        ("diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/etc\n",
+         "makes a link"),
+    ],
+)  # fmt: skip
+def test_what_is_no_patch_of_this_repository_is_rejected(
+    patch: Patch, wrapping: "Repository", text: str, why: str
+) -> None:
+    verdict = judged(patch, wrapping.problem, text)
+    assert verdict.outcome is Outcome.REJECT
+    assert why in verdict.detail
+
+
+def test_a_reply_that_was_cut_off_is_rejected(patch: Patch, wrapping: "Repository") -> None:
+    verdict = judged(patch, wrapping.problem, wrapping.gold, finish="length")
+    assert (verdict.outcome, verdict.detail) == (Outcome.REJECT, "cut off at max_tokens")
+
+
+PASSING = "def test_keeps_white_space(): pass\ndef test_wraps(): pass\n"
+FAKE_HOOK = """import pytest
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    report.outcome = "passed"
+"""
+FILES: dict[str, dict[str, str | None]] = {
+    "weaker tests": {"tests/test_wrapping.py": PASSING},
+    "no tests": {"tests/test_wrapping.py": None},
+    "tests elsewhere": {"tests/test_wrapping.py": None, "tests/more/test_wrapping.py": PASSING},
+    "conftest": {"conftest.py": FAKE_HOOK},
+    "conftest below": {"tests/conftest.py": FAKE_HOOK},
+    "tests package": {"tests/__init__.py": "import os; os._exit(0)"},
+    "pytest.ini": {"pytest.ini": "[pytest]\naddopts = -p evil\n", "evil.py": FAKE_HOOK},
+    "setup.cfg": {"setup.cfg": "[tool:pytest]\naddopts = -p evil\n", "evil.py": FAKE_HOOK},
+    "pyproject": {
+        "pyproject.toml": '[tool.pytest.ini_options]\naddopts = "-p evil"\n', "evil.py": FAKE_HOOK,
+    },
+    "entry point": {
+        "evil-1.dist-info/METADATA": "Name: evil\nVersion: 1\n",
+        "evil-1.dist-info/entry_points.txt": "[pytest11]\nevil = evil\n", "evil.py": FAKE_HOOK,
+    },
+    "sitecustomize": {"sitecustomize.py": "import os; os._exit(0)"},
+    "own pytest": {"pytest.py": "print('2 passed')"},
+    "own pytest package": {"_pytest/__init__.py": ""},
+    "own json": {"json/__init__.py": "import os; os._exit(0)"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_decide_the_verdict_are_not_the_candidates_to_write(
+    patch: Patch, wrapping: "Repository", name: str
+) -> None:
+    text = wrapping.diff(FILES[name])
+    before = state(wrapping.folder)
+    verdict = judged(patch, wrapping.problem, text)
+    assert verdict.outcome is Outcome.REJECT, verdict.detail
+    assert state(wrapping.folder) == before
+
+
+def test_a_solution_that_also_writes_tests_is_accepted_and_its_tests_are_left_out(
+    patch: Patch, wrapping: "Repository"
+) -> None:
+    written = wrapping.diff({"tests/test_wrapping.py": PASSING, "tests/test_mine.py": PASSING})
+    verdict = judged(patch, wrapping.problem, wrapping.gold + written)
+    assert (verdict.outcome, verdict.detail) == (Outcome.ACCEPT, "")
+    assert json.loads(verdict.evidence)["put_back"] == [
+        "tests/test_mine.py", "tests/test_wrapping.py",
+    ]  # fmt: skip
+
+
+PRINTS = """
+print("PASSED tests/test_wrapping.py::test_keeps_white_space")
+print("tests/test_wrapping.py::test_wraps PASSED")
+open("junit.xml", "w").write("<testsuite><testcase name='test_keeps_white_space'/></testsuite>")
+"""
+REPORTS = """
+from _pytest.reports import TestReport
+def passed(cls, item, call, inside=TestReport.from_item_and_call.__func__):
+    report = inside(cls, item, call)
+    report.outcome, report.longrepr = "passed", None
+    return report
+TestReport.from_item_and_call = classmethod(passed)
+"""
+ASSERTIONS = """
+import unittest
+for name in [n for n in vars(unittest.TestCase) if n.startswith("assert")]:
+    setattr(unittest.TestCase, name, lambda *a, **k: None)
+"""
+CODE_OBJECTS = """
+import unittest
+def nothing(self, *a, **k): return None
+unittest.TestCase.assertEqual.__code__ = nothing.__code__
+unittest.TestCase.assertEqual.__kwdefaults__ = unittest.TestCase.assertEqual.__defaults__ = None
+"""
+PIPE = """
+import glob, os
+for place in (os.environ.get("VERVET_WITNESS"), "/tmp/.witness"):
+    pipe = os.open(place, os.O_WRONLY | os.O_NONBLOCK)
+    os.write(pipe, b'00 [0, "test", {"ids": ["tests/test_wrapping.py::test_wraps"]}]\\n')
+"""
+REWRITES = """
+import os
+for folder, _, files in os.walk("tests"):
+    for name in files:
+        path = os.path.join(folder, name)
+        for action in (lambda: os.chmod(path, 0o666), lambda: os.unlink(path)):
+            try:
+                action()
+            except OSError:
+                pass
+        try:
+            open(path, "w").write("def test_keeps_white_space(): pass")
+        except OSError:
+            pass
+try:
+    os.rename("tests", "gone")
+    os.makedirs("tests")
+    open("tests/test_wrapping.py", "w").write("def test_keeps_white_space(): pass")
+except OSError:
+    pass
+"""
+CODE = {
+    "sys.exit": "import sys; sys.exit(0)",
+    "os._exit": "import os; os._exit(0)",
+    "exit at the end": "import atexit, os; atexit.register(os._exit, 0)",
+    "prints": PRINTS,
+    "reports": REPORTS,
+    "no assertions": ASSERTIONS,
+    "other code": CODE_OBJECTS,
+    "pipe": PIPE,
+    "rewrites tests": REWRITES,
+    "descriptors": "import os\nfor n in range(3, 256):\n    try: os.write(n, b'passed\\n' * 99)\n"
+    "    except OSError: pass\n",
+}
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_code_that_lies_about_its_tests_is_rejected(
+    patch: Patch, wrapping: "Repository", quoting: "Repository", name: str
+) -> None:
+    for repository, file in ((wrapping, "wrapping.py"), (quoting, "quoting.py")):
+        text = (repository.folder / file).read_text()
+        lying = repository.diff({file: f"{text}\n{CODE[name]}\n"})
+        verdict = judged(patch, repository.problem, lying)
+        assert verdict.outcome is Outcome.REJECT, (file, verdict.detail)
+
+
+HARM = """
+import os, socket, sys
+def found(action):
+    try:
+        return action()
+    except BaseException as error:
+        return None
+def host(port, marker):
+    link = socket.create_connection(("127.0.0.1", port), timeout=1)
+    link.sendall(b"here")
+    return True
+got = [
+    found(lambda: host({port}, "x")),
+    found(lambda: open({secret!r}).read()),
+    found(lambda: open({folder!r} + "/evil", "w").write("x")),
+    found(lambda: os.listdir({folder!r})),
+    found(lambda: open("/etc/evil", "w").write("x")),
+    found(lambda: [p for p in os.listdir("/proc") if p.isdigit() and int(p) > 9999]),
+    found(lambda: os.environ.get("VERVET_PATCH_MARKER")),
+    found(lambda: open("/vervet/controls.py", "w")),
+    found(lambda: open("/vervet-base/wrapping.py", "w")),
+]
+if any(got):
+    print("ESCAPED", got)
+    raise SystemExit(f"escaped {{got}}")
+"""
+
+
+def test_code_under_test_reaches_nothing_of_this_machine(
+    patch: Patch, wrapping: "Repository", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("secret")
+    monkeypatch.setenv("VERVET_PATCH_MARKER", "secret")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        code = HARM.format(
+            port=server.getsockname()[1], secret=str(tmp_path / "secret"), folder=str(tmp_path)
+        )
+        right = (wrapping.folder / "wrapping.py").read_text()
+        harmful = wrapping.gold + wrapping.diff({"harm.py": code, "wrapping.py": right})
+        first = judged(patch, wrapping.problem, harmful)
+        assert first.outcome is Outcome.ACCEPT, first.detail
+        right = right.replace("import re\n", "import re\nimport harm\n", 1)
+        verdict = judged(
+            patch, wrapping.problem, wrapping.diff({"harm.py": code, "wrapping.py": right})
+        )
+        assert "keeps_white_space failed" in verdict.detail, verdict.detail
+        with pytest.raises(TimeoutError):
+            server.accept()
+    assert [file.name for file in tmp_path.iterdir()] == ["secret"]
+
+
+MANY = """
+import os, time
+for _ in range(9):
+    if not os.fork():
+        kept = bytearray(80 << 20)
+        while True:
+            kept[::4096] = kept[::4096]
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("import time; time.sleep(3600)", "time limit"),
+        ("while True: pass", "time limit"),
+        ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", "limit"),
+        ("kept = [bytearray(1 << 20) for _ in range(1 << 14)]", "limit|must pass"),
+        (MANY, "memory limit"),
+        ("import sys\nwhile True: sys.__stderr__.write('x' * 9999)", "limit|must pass"),
+        ("import os\nif not os.fork():\n    os.setsid()\n    while True: pass", "must pass"),
+    ],
+    ids=["sleep", "loop", "fork bomb", "memory", "memory of many", "output", "daemon"],
+)  # fmt: skip
+@pytest.mark.slow
+def test_limits_hold_and_no_process_survives(wrapping: "Repository", code: str, why: str) -> None:
+    verifier = Patch(seconds=6, megabytes=512)
+    text = (wrapping.folder / "wrapping.py").read_text()
+    verdict = judged(
+        verifier, wrapping.problem, wrapping.diff({"wrapping.py": f"{text}\n{code}\n"})
+    )
+    assert verdict.outcome is Outcome.REJECT
+    assert re.search(why, verdict.detail), verdict.detail
+    left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"testbed" in _read(p)]
+    assert not left
+    run(verifier.aclose())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def changed(problem: Problem, **reference: Any) -> Problem:
+    return replace(problem, reference={**problem.reference, **reference})
+
+
+@pytest.mark.parametrize(
+    ("reference", "why"),
+    [
+        ({"repository": "/nowhere"}, "no such folder"),
+        ({"repository": "file:///nowhere/at/all"}, "cannot be had"),
+        ({"base_commit": "0" * 40}, "cannot be had"),
+        ({"environment": "/nowhere"}, "no such folder or interpreter"),
+        ({"test_command": "no-such-runner {tests}"}, "no test runner was started"),
+        ({"test_command": "python -m pytest -k keeps {tests}"}, "control tests were not run"),
+        ({"test_patch": "--- a/none\n+++ b/none\n@@ -1 +1 @@\n-a\n+b\n"}, "test patch does not"),
+        ({"FAIL_TO_PASS": []}, "no tests that must pass"),
+        ({"FAIL_TO_PASS": "nonsense"}, "not a list"),
+    ],
+)  # fmt: skip
+def test_what_is_not_the_candidates_fault_is_an_error(
+    patch: Patch, wrapping: "Repository", reference: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(VerifierError, match=why):
+        judged(patch, changed(wrapping.problem, **reference), wrapping.gold)
+
+
+NOTHING_RAN = (
+    "2 of 2 tests that must pass do not: "
+    "tests/test_wrapping.py::test_keeps_white_space did not pass"
+)
+
+
+def test_a_command_that_the_patch_has_broken_is_the_patchs_fault(
+    patch: Patch, wrapping: "Repository"
+) -> None:
+    problem = changed(wrapping.problem, test_command="sh ./wrapping.sh")
+    with pytest.raises(VerifierError, match="no test runner"):
+        judged(patch, problem, wrapping.gold)
+    problem = changed(
+        wrapping.problem,
+        test_command="test -f setup.cfg && test ! -f x && "
+        + str(wrapping.problem.reference["test_command"]),
+    )
+    verdict = judged(patch, problem, wrapping.gold + wrapping.diff({"x": "x"}))
+    assert (verdict.outcome, verdict.detail) == (Outcome.REJECT, NOTHING_RAN)
+
+
+def test_a_junit_file_or_a_log_can_be_what_is_read(patch: Patch, quoting: "Repository") -> None:
+    log = changed(
+        quoting.problem,
+        results=r"log:^(?P<id>test_\w+ \(.*?\)).* \.\.\. (?P<status>\w+)$",
+        FAIL_TO_PASS=["test_nothing (tests.test_quoting.QuoteTest.test_nothing)"]
+        if sys.version_info >= (3, 11)
+        else ["test_nothing (tests.test_quoting.QuoteTest)"],
+        PASS_TO_PASS=[],
+    )
+    assert judged(patch, log, quoting.gold).outcome is Outcome.ACCEPT
+    assert judged(patch, log, NO_CHANGE).outcome is Outcome.REJECT
+    junit = changed(
+        quoting.problem,
+        results="junit:report.xml",
+        test_command="python -m pytest -q -p no:cacheprovider --junitxml=report.xml tests",
+        FAIL_TO_PASS=["tests.test_quoting.QuoteTest.test_nothing"],
+        PASS_TO_PASS=["test_plain"],
+    )
+    assert judged(patch, junit, quoting.gold).outcome is Outcome.ACCEPT
+    assert judged(patch, junit, NO_CHANGE).outcome is Outcome.REJECT
+
+
+MORE = """
+import pytest
+
+@pytest.mark.xfail
+def test_x():
+    assert 0
+
+def test_s():
+    pytest.skip()
+"""
+
+
+def test_an_expected_failure_passes_and_a_skipped_test_does_not_repair(
+    patch: Patch, wrapping: "Repository"
+) -> None:
+    tests = wrapping.diff({"tests/test_more.py": MORE})
+    names = [f"tests/test_more.py::{name}" for name in ("test_x", "test_s")]
+    kept = changed(
+        wrapping.problem, test_patch=tests, FAIL_TO_PASS=names[:1], PASS_TO_PASS=names[1:]
+    )
+    assert judged(patch, kept, NO_CHANGE).outcome is Outcome.ACCEPT
+    verdict = judged(patch, changed(kept, FAIL_TO_PASS=names), NO_CHANGE)
+    assert "test_s skipped" in verdict.detail
+
+
+def test_a_repository_is_found_by_name_and_cloned_by_address(
+    wrapping: "Repository", tmp_path: Path
+) -> None:
+    (tmp_path / "them__wrapping").symlink_to(wrapping.folder)
+    verifier = Patch(repositories=str(tmp_path), seconds=120)
+    named = changed(wrapping.problem, repository="", repo="them/wrapping")
+    assert judged(verifier, named, wrapping.gold).outcome is Outcome.ACCEPT
+    cloned = changed(wrapping.problem, repository=f"file://{wrapping.folder}")
+    assert judged(verifier, cloned, wrapping.gold).outcome is Outcome.ACCEPT
+    run(verifier.aclose())
+
+
+def test_several_patches_are_tried_at_once_and_a_cancelled_one_is_ended(
+    wrapping: "Repository",
+) -> None:
+    verifier = Patch(seconds=120, workers=3)
+    text = (wrapping.folder / "wrapping.py").read_text()
+    slow = wrapping.diff({"wrapping.py": text + "\nimport time; time.sleep(600)\n"})
+
+    async def several() -> list[Outcome]:
+        waiting = asyncio.create_task(
+            verifier.verify(wrapping.problem, Sample(wrapping.problem.id, "s", 9, slow), 0)
+        )
+        replies = (wrapping.gold, NO_CHANGE, wrapping.gold)
+        samples = [Sample(wrapping.problem.id, "s", i, text) for i, text in enumerate(replies)]
+        found = await asyncio.gather(*(verifier.verify(wrapping.problem, s, 0) for s in samples))
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return [verdict.outcome for verdict in found]
+
+    assert run(several()) == [Outcome.ACCEPT, Outcome.REJECT, Outcome.ACCEPT]
+    run(verifier.aclose())
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ConfigError, match="must be positive"):
+        Patch(seconds=0)
+    with pytest.raises(ConfigError, match="is no folder"):
+        Patch(repositories="/nowhere")
+
+
+def test_what_a_verdict_depends_on_is_in_the_id() -> None:
+    assert Patch().id != Patch(seconds=1).id
+    assert Patch(workers=3).id == Patch().id
