@@ -20,6 +20,18 @@ def test_a_fence_of_every_tag(tag: str, fence: str) -> None:
     assert extract_code(reply, entry_point="f") == CODE
 
 
+@pytest.mark.parametrize("info", [":f.py", " title='f.py'", " {linenos=true}", " showLineNumbers"])
+def test_what_else_a_fence_says_is_no_program(info: str) -> None:
+    assert extract_code(f"```python{info}\n{CODE}```", entry_point="f") == CODE
+
+
+@pytest.mark.parametrize("margin", ["   ", "    ", "\t", "> ", "  > "])
+def test_a_fence_in_a_list_or_a_quotation_loses_its_margin(margin: str) -> None:
+    lines = ["```python", *CODE.splitlines(), "```"]
+    reply = "1. Write it:\n\n" + "".join(f"{margin}{line}\n" for line in lines) + "\n2. Run it."
+    assert extract_code(reply, entry_point="f") == CODE
+
+
 def test_the_program_may_begin_on_the_line_of_the_fence() -> None:
     assert (
         extract_code(" ```# A sum\nn = int(input())\nprint(n)````\nQ:")
@@ -62,6 +74,26 @@ def test_a_completion_continues_its_prompt_as_it_is() -> None:
         extract_code("    return n\n", entry_point="f", prompt=prompt) == prompt + "    return n\n"
     )
     assert extract_code(broken, entry_point="f", prompt=prompt) == prompt + broken
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    n += 1\n    return n\n",
+        "n += 1\n    return n\n",
+        "n += 1\nreturn n\n",
+        "    n += 1\n    return n\n```\nIt returns the next number.",
+        "```python\nn += 1\n    return n\n```",
+        "```\nn += 1\nreturn n\n```",
+        "```python\n    n += 1\n    return n\n```",
+    ],
+)
+def test_a_body_finds_back_to_its_prompt_however_it_was_cut(body: str) -> None:
+    code = extract_code(body, entry_point="f", prompt='def f(n):\n    """Return n + 1."""\n')
+    assert code is not None
+    names: dict[str, object] = {}
+    exec(code, names)  # noqa: S102 - one of the seven above
+    assert names["f"](1) == 2  # type: ignore[operator]
 
 
 def test_a_block_gets_the_imports_and_helpers_of_its_prompt() -> None:

@@ -34,6 +34,8 @@ EVERY_TAG = frozenset(tag for tags in TAGS.values() for tag in tags) | set(NEUTR
     "bash", "sh", "shell", "console", "json", "html", "css", "sql", "markdown", "md", "output",
     "input", "diff", "yaml", "xml", "latex", "tex", "r", "ruby", "php", "swift", "kotlin", "scala",
 }  # fmt: skip
+INFO = re.compile(r"[:{]|\w+=[\"'{]|(?:showLineNumbers|copy|numberLines)\b")
+"""What may stand behind a tag without being the program's first line."""
 READS = re.compile(
     r"\binput\s*\(|\bsys\.stdin\b|\bstdin\b|\bopen\s*\(\s*0|\bread_to_string\b|\bcin\b|\bScanner\b"
 )
@@ -91,7 +93,7 @@ def extract_code(
     """
     parse = Parser()
     if continues(reply, prompt, parse):
-        return prompt + reply
+        return prompt + until_fence(reply, prompt, parse)
     reply = without_thoughts(reply)
     found = [b for b in blocks(reply, language, parse) if b.code.strip()]
     if not found:
@@ -124,8 +126,20 @@ def continues(reply: str, prompt: str, parse: Parser) -> bool:
         return False
     start = first.lstrip()
     return not start.startswith(("```", "~~~")) and (
-        "```" not in reply or parse(prompt + reply) is not None
+        "```" not in reply or parse(prompt + until_fence(reply, prompt, parse)) is not None
     )
+
+
+def until_fence(reply: str, prompt: str, parse: Parser) -> str:
+    r"""Cut a continuation where it closes the fence that its prompt opened; else leave it whole.
+
+    >>> until_fence("    return 1\n```\nIt is 1.", "def f():\n", Parser())
+    '    return 1\n'
+    """
+    if "```" not in reply or parse(prompt + reply) is not None:
+        return reply
+    cut = re.split(r"^```", reply, maxsplit=1, flags=re.MULTILINE)[0]
+    return cut if parse(prompt + cut) is not None else reply
 
 
 def blocks(reply: str, language: str, parse: Parser) -> list[Block]:
@@ -150,26 +164,41 @@ def block_at(reply: str, opening: re.Match[str], language: str, parse: Parser) -
     """Return the block that begins at an opening fence, and where the reply goes on."""
     tag = (opening["tag"] or "").lower()
     start = opening.end() + 1
-    if tag not in EVERY_TAG or (
-        opening["rest"].strip() and not opening["rest"].startswith(("{", "title="))
-    ):
+    rest = opening["rest"].strip()
+    if tag not in EVERY_TAG or (rest and not INFO.match(rest)):
         # The program begins on the line of the fence, as few-shot prompts teach some models.
         start = opening.start("tag") if tag and tag not in EVERY_TAG else opening.start("rest")
         tag = tag if tag in EVERY_TAG else ""
+    margin = reply[reply.rfind("\n", 0, opening.start()) + 1 : opening.start()]
     closings = list(closing_fences(reply, opening["fence"], start))
     python = language == "python" and tag in {*TAGS["python"], *NEUTRAL}
     for closing in closings if python else ():
-        if parse(code := reply[start : closing.start()]) is not None and code.strip():
+        code = without_margin(reply[start : closing.start()], margin)
+        if parse(code) is not None and code.strip():
             return Block(tag, code), closing.end()
-    if closings:
-        return Block(tag, reply[start : closings[0].start()]), closings[0].end()
-    return Block(tag, reply[start:]), len(reply)
+    end, goes_on = closings[0].span() if closings else (len(reply), len(reply))
+    return Block(tag, without_margin(reply[start:end], margin)), goes_on
+
+
+def without_margin(code: str, margin: str) -> str:
+    r"""Take from each line what stands before the opening fence: blanks of a list, quote marks.
+
+    >>> without_margin("   if a:\n     b\n", "   ")
+    'if a:\n  b\n'
+    >>> without_margin("> if a:\n>   b\n>\n", "> ")
+    'if a:\n  b\n\n'
+    """
+    if not margin or margin.strip(" \t>"):
+        return code
+    quotes = margin.count(">")
+    lead = rf"^(?:[ \t]*>){{{quotes}}} ?" if quotes else rf"^[ \t]{{1,{len(margin)}}}"
+    return re.sub(lead, "", code, flags=re.MULTILINE)
 
 
 def closing_fences(reply: str, fence: str, start: int) -> Iterable[re.Match[str]]:
     """Yield what may close a block: fences at a line's start, else fences anywhere."""
     sign = re.escape(fence[0]) + "{" + str(len(fence)) + ",}"
-    own_line = re.compile(rf"^[ \t]*{sign}[ \t]*$", re.MULTILINE)
+    own_line = re.compile(rf"^[ \t>]*{sign}[ \t]*$", re.MULTILINE)
     found = list(islice(own_line.finditer(reply, start), CLOSINGS))
     return found or islice(re.compile(sign).finditer(reply, start), CLOSINGS)
 
@@ -187,10 +216,20 @@ def defining(found: list[Block], entry_point: str, prompt: str, parse: Parser) -
         if re.search(rf"\b(?:def|class)\s+{re.escape(entry_point)}\b", block.code):
             return preamble(prompt, entry_point, parse) + block.code
     body = found[-1].code
-    indented = "".join(f"    {line}" for line in body.splitlines(keepends=True))
-    if prompt and parse(prompt + indented) is not None and "return" in body:
-        return prompt + indented
-    return body
+    return indented_behind(prompt, body, parse) or body
+
+
+def indented_behind(prompt: str, body: str, parse: Parser) -> str | None:
+    r"""Put a body behind its prompt that lost its indentation, or its first line's.
+
+    >>> indented_behind("def f(n):\n", "n += 1\n    return n\n", Parser())
+    'def f(n):\n    n += 1\n    return n\n'
+    """
+    if not prompt or "return" not in body:
+        return None
+    whole = "".join(f"    {line}" for line in body.splitlines(keepends=True))
+    fitting = (text for text in (whole, f"    {body}") if parse(prompt + text) is not None)
+    return next((prompt + text for text in fitting), None)
 
 
 def with_helpers(found: list[Block], trees: list[ast.Module | None], at: int) -> str:
@@ -271,7 +310,9 @@ def unfenced(reply: str, entry_point: str, prompt: str, parse: Parser) -> str | 
         return preamble(prompt, name, parse) + reply if name else reply
     if (code := after_prose(reply, name, parse)) is not None:
         return preamble(prompt, name, parse) + code if name else code
-    return prompt + reply if name else reply
+    if not name:
+        return reply
+    return indented_behind(prompt, reply.lstrip("\n"), parse) or prompt + reply
 
 
 def after_prose(reply: str, name: str, parse: Parser) -> str | None:
