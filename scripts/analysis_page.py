@@ -3,20 +3,20 @@
 import ast
 from pathlib import Path
 
-SCHEMA = Path(__file__).resolve().parents[1] / "src/vervet/analysis/schema.py"
+SCHEMA = sorted((Path(__file__).resolve().parents[1] / "src/vervet/analysis").glob("schema*.py"))
 INTRODUCTION = """# The analysis document: `vervet.analysis/1`
 
 `vervet analyze --json` prints one JSON document:
 `{"schema": "vervet.analysis/1", "coverage": [...], ...}`. This page is generated from
-`src/vervet/analysis/schema.py`. New keys are added; a key never changes meaning. A number that is
+`src/vervet/analysis/schema*.py`. New keys are added; a key never changes meaning. A number that is
 not known is null.
 """
 
 
 def page() -> str:
     """Return the page."""
-    classes = [n for n in ast.parse(SCHEMA.read_text()).body if isinstance(n, ast.ClassDef)]
-    rows = {c.name: c for c in classes}
+    trees = [ast.parse(path.read_text()) for path in SCHEMA]
+    rows = {n.name: n for tree in trees for n in tree.body if isinstance(n, ast.ClassDef)}
     sections = [field for field in fields(rows["Document"]) if field[1].startswith("tuple[")]
     parts = [INTRODUCTION]
     for name, kind, _ in sections:
@@ -30,9 +30,8 @@ def page() -> str:
 
 def section(name: str, row: ast.ClassDef, rows: dict[str, ast.ClassDef]) -> str:
     """Return the table of one list of the document."""
-    inherited = [f for base in row.bases for f in fields(rows[ast.unparse(base)])]
     lines = [
-        f"| `{field}` | {plain(kind)} | {words} |" for field, kind, words in fields(row) + inherited
+        f"| `{field}` | {plain(kind)} | {words} |" for field, kind, words in inherited(row, rows)
     ]
     return "\n".join(
         [
@@ -46,6 +45,12 @@ def section(name: str, row: ast.ClassDef, rows: dict[str, ast.ClassDef]) -> str:
             "",
         ]
     )
+
+
+def inherited(row: ast.ClassDef, rows: dict[str, ast.ClassDef]) -> list[tuple[str, str, str]]:
+    """Return the fields of a row: its own, then those of what it builds on."""
+    bases = [field for base in row.bases for field in inherited(rows[ast.unparse(base)], rows)]
+    return fields(row) + bases
 
 
 def fields(row: ast.ClassDef) -> list[tuple[str, str, str]]:
@@ -64,6 +69,8 @@ def plain(kind: str) -> str:
     """Return a type as JSON has it."""
     names = {"float": "number", "int": "integer", "str": "text", "bool": "boolean"}
     base, _, null = kind.partition(" | ")
+    if base.startswith("dict["):
+        return "number or null by name"
     shown = f"list of {names[base[6:-6]]}" if base.startswith("tuple[") else names.get(base, base)
     return f"{shown} or null" if null or base == "float" else shown
 

@@ -1,23 +1,43 @@
 """From runs to an analysis: every number is a function of the tables."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
+from itertools import chain
+from typing import Any, TypeVar
 
-from vervet.analysis.accounts import excluded_rows, missing_rows, problem_rows
-from vervet.analysis.compare import difference_rows
+from vervet.analysis.accounts import problem_rows
+from vervet.analysis.agreement import agreement_rows
+from vervet.analysis.audit import audit_row
+from vervet.analysis.budgets import exponent_rows, frontier_rows, stratum_rows
+from vervet.analysis.compare import difference_rows, policy_rows, verifier_rows
+from vervet.analysis.cost_ratio import Ratio
 from vervet.analysis.costs import cost_rows
-from vervet.analysis.curves import Settings, coverage_rows, selection_rows
+from vervet.analysis.curves import Settings, coverage_rows
+from vervet.analysis.forecasting import (
+    Beyond,
+    backtest_rows,
+    forecast_rows,
+    plan_rows,
+    siblings_of,
+)
 from vervet.analysis.imperfect import first_accepted_rows, verifier_row
-from vervet.analysis.recorded import Drawn, Judged, drawn_by_model, verdicts_on
+from vervet.analysis.mistakes import (
+    false_positive_rows,
+    strong_weak_rows,
+    theory_rows,
+    utility_rows,
+)
+from vervet.analysis.mixture import Budget, mixture_rows
+from vervet.analysis.notes import notes
+from vervet.analysis.parts import Asked, Part, Seen, labels, required
+from vervet.analysis.quality import quality_rows
+from vervet.analysis.ranking import limit_rows, roc_rows
+from vervet.analysis.recorded import Judged, drawn_by_model
 from vervet.analysis.result import Analysis
-from vervet.analysis.scaling import fit_rows, forecast_rows
-from vervet.analysis.schema import Document, ExcludedRow, RunRow
-from vervet.analysis.solve_or_verify import crossing_rows, success_rows, surface_of
-from vervet.errors import ConfigError
+from vervet.analysis.scaling import fit_rows, reliability_rows, shift_rows
+from vervet.analysis.schema import Document
+from vervet.analysis.solve_or_verify import Surface, crossing_rows, success_rows, surface_of
 from vervet.store import Run
-from vervet.types import Problem, Verdict
 
 T = TypeVar("T")
 
@@ -28,9 +48,14 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
     k: Sequence[int] = (),
     verifier: str | None = None,
     against: str | None = None,
+    audit: str | None = None,
     forecast: Sequence[int] = (),
+    sibling: Run | None = None,
+    forecast_width: float | None = None,
+    mixture: Sequence[str | float] = (),
+    quality: Sequence[str] = (),
     false_positive_cost: float = 1.0,
-    cost_ratio: float | None = None,
+    cost_ratio: float | str | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> Analysis:
@@ -41,135 +66,161 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
         k: attempts to report; empty for 1, 2, 5, 10, ... as far as the samples go.
         verifier: use the verdicts of this one only, by id or by name.
         against: take this verifier's verdicts as the truth about the others.
+        audit: a verifier that judged some of the samples: correct the others' accuracy by it.
         forecast: forecast coverage at these k, beyond what was drawn.
+        sibling: a deeper-sampled run of a similar model; forecasts borrow its curve.
+        forecast_width: how many more samples bring each forecast to this width.
+        mixture: budgets a problem, split over the models: 100, `20000tokens`, `0.05usd`.
+        quality: compare right with wrong acceptances by these: `style`, a number of samples
+            (`completion_tokens`), a verifier, or a file of your own columns.
         false_positive_cost: what returning a wrong answer costs, a right one being worth 1.
-        cost_ratio: λ, the cost of one verification in solutions.
+        cost_ratio: λ, the cost of one verification in solutions: a number, or measured from
+            `tokens`, with prompts `cached`, or from what was `generated` only.
         level: nominal coverage of intervals.
         seed: of the bootstrap over problems.
 
     Raises:
-        ConfigError: a run has no samples or no verdicts, or `verifier` is not in it.
+        ConfigError: a run has no samples or no verdicts, or what was asked for is not in it.
     """
     settings = Settings(tuple(k), level, seed)
-    opened = [runs] if isinstance(runs, Run) else list(runs)
-    found = [(run, drawn_by_model(run)) for run in opened]
-    labels = _labels([each for _, models in found for each in models])
-    asked = Asked(verifier, against)
-    parts = [
-        _Part(run, [replace(d, model=labels[d.sampler_id]) for d in models], asked)
+    asked = Asked(
+        verifier,
+        against,
+        audit,
+        tuple(quality),
+        tuple(map(Budget.read, mixture)),
+        Beyond(tuple(forecast), (), forecast_width),
+        false_positive_cost,
+        Ratio.read(cost_ratio),
+    ).checked()
+    parts = _parts([runs] if isinstance(runs, Run) else list(runs), asked)
+    required(parts, asked)
+    beyond = replace(asked.beyond, siblings=_siblings(parts, sibling))
+    measured = Document(
+        runs=tuple(part.row() for part in parts),
+        **_curves(parts, settings),
+        **_beyond(parts, beyond, settings),
+        **_against(parts, asked, settings),
+        **_surfaces(parts, asked, settings),
+        **_verifiers(parts, asked, settings),
+        mixtures=tuple(mixture_rows(_judged(parts), asked.mixture, settings)),
+        costs=_gather(cost_rows(each, settings) for part in parts for each in part.models),
+        problems=_gather(problem_rows(each) for each in _judged(parts)),
+        excluded=_gather(part.excluded() for part in parts),
+    )
+    return Analysis(replace(measured, notes=tuple(notes(measured, parts, asked))))
+
+
+def _parts(runs: Sequence[Run], asked: Asked) -> list[Part]:
+    found = [(run, drawn_by_model(run)) for run in runs]
+    called = labels([each for _, models in found for each in models])
+    return [
+        Part(run, [replace(d, model=called[d.sampler_id]) for d in models], asked)
         for run, models in found
     ]
-    judged = [each for part in parts for each in part.judged]
+
+
+def _judged(parts: Sequence[Part]) -> list[Judged]:
+    return [each for part in parts for each in part.judged]
+
+
+def _siblings(parts: Sequence[Part], sibling: Run | None) -> Sequence[Judged]:
+    """Return what was judged in the sibling run, under the verifiers in use."""
+    if sibling is None:
+        return ()
+    deeper = _parts([sibling], Asked())
+    return siblings_of(_judged(parts), _judged(deeper), sibling.url)
+
+
+def _curves(parts: Sequence[Part], settings: Settings) -> dict[str, Any]:
+    """Return what is measured of each model under each verifier."""
+    seen = [each for part in parts for each in part.seen(settings)]
+    judged = [each.judged for each in seen]
     pairs = [pair for part in parts for pair in part.pairs]
-    if not judged or (against is not None and not any(part.truths for part in parts)):
-        raise ConfigError(_nothing(opened, against if judged else verifier))
-    surfaces = [
-        cells
-        for pair in pairs
-        if (cells := surface_of(*pair, settings, cost_ratio=cost_ratio)) is not None
+    return {
+        "coverage": _gather(coverage_rows(each, settings) for each in judged),
+        "selection": (
+            *_gather(p.rows(settings) for each in seen for p in (*each.own, *each.by_others)),
+            *_gather(first_accepted_rows(*pair, settings) for pair in pairs),
+        ),
+        "differences": tuple(_differences(parts, seen, settings)),
+        "fits": _gather(fit_rows(each, settings) for each in judged),
+        "reliability": _gather(reliability_rows(each, settings) for each in judged),
+        "strata": _gather(
+            stratum_rows(each.judged, [*each.own, *each.by_others], settings) for each in seen
+        ),
+        "shifts": tuple(shift_rows(judged, settings)),
+    }
+
+
+def _differences(parts: Sequence[Part], seen: Sequence[Seen], settings: Settings) -> Iterator[Any]:
+    yield from difference_rows(_judged(parts), settings)
+    for part in parts:
+        for judges in part.by_model():
+            yield from verifier_rows(judges, settings)
+    for each in seen:
+        yield from policy_rows(each.judged, each.others, [*each.own, *each.by_others], settings)
+
+
+def _beyond(parts: Sequence[Part], beyond: Beyond, settings: Settings) -> dict[str, Any]:
+    """Return coverage beyond the samples."""
+    judged = _judged(parts)
+    return {
+        "forecasts": _gather(forecast_rows(each, beyond) for each in judged),
+        "backtests": _gather(backtest_rows(each, beyond, settings) for each in judged),
+        "sample_plans": _gather(plan_rows(each, beyond) for each in judged),
+    }
+
+
+def _against(parts: Sequence[Part], asked: Asked, settings: Settings) -> dict[str, Any]:
+    """Return what is measured of a verifier against the truth."""
+    pairs = [pair for part in parts for pair in part.pairs]
+    cost = asked.false_positive_cost
+    truths = list({truth.drawn.sampler_id: truth for _, truth in pairs}.values())
+    return {
+        "verifiers": tuple(verifier_row(*p, settings, false_positive_cost=cost) for p in pairs),
+        "utility": _gather(utility_rows(pair, settings, cost) for pair in pairs),
+        "false_positives": _gather(false_positive_rows(pair, settings) for pair in pairs),
+        "strong_weak": tuple(strong_weak_rows(pairs, truths, settings)),
+        "theory": _gather(theory_rows(pair, settings, cost) for pair in pairs),
+        "roc": _gather(roc_rows(pair, settings) for pair in pairs),
+        "limits": _gather(limit_rows(pair, settings) for pair in pairs),
+        "quality": _gather(
+            quality_rows(part.run, pair, part.of_model(pair[0].drawn), asked.quality, settings)
+            for part in parts
+            for pair in part.pairs
+        ),
+    }
+
+
+def _surfaces(parts: Sequence[Part], asked: Asked, settings: Settings) -> dict[str, Any]:
+    """Return what repeated verdicts allow: the surface, its frontier, its scaling."""
+    found: list[Surface] = [
+        each
+        for part in parts
+        for pair in part.pairs
+        if (each := surface_of(*pair, settings, cost_ratio=asked.cost_ratio)) is not None
     ]
-    return Analysis(
-        Document(
-            runs=tuple(part.row() for part in parts),
-            coverage=_gather(coverage_rows(each, settings) for each in judged),
-            selection=(
-                *_gather(selection_rows(each, settings) for each in judged),
-                *_gather(first_accepted_rows(*pair, settings) for pair in pairs),
-            ),
-            success=_gather(success_rows(each, settings) for each in surfaces),
-            crossings=_gather(crossing_rows(each, settings) for each in surfaces),
-            differences=tuple(difference_rows(judged, settings)),
-            fits=_gather(fit_rows(each, settings) for each in judged),
-            forecasts=_gather(forecast_rows(each, forecast) for each in judged),
-            verifiers=tuple(
-                verifier_row(*pair, settings, false_positive_cost=false_positive_cost)
-                for pair in pairs
-            ),
-            costs=_gather(cost_rows(each, settings) for part in parts for each in part.models),
-            problems=_gather(problem_rows(each) for each in judged),
-            excluded=_gather(part.excluded() for part in parts),
-        )
-    )
+    return {
+        "success": _gather(success_rows(each, settings) for each in found),
+        "crossings": _gather(crossing_rows(each, settings) for each in found),
+        "frontier": _gather(frontier_rows(each, settings) for each in found),
+        "exponents": _gather(exponent_rows(each, settings) for each in found),
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which verifiers an analysis is about."""
-
-    verifier: str | None
-    against: str | None
-
-    def judges(self, judged: Judged) -> bool:
-        """Return whether a verifier's own curves are wanted; the truth's always are."""
-        names = {self.verifier, self.against} if self.verifier else None
-        return names is None or bool(names & {judged.verifier, judged.verifier_id})
-
-    def truth(self, judged: Judged) -> bool:
-        """Return whether a verifier is the one taken as truth."""
-        return self.against in {judged.verifier, judged.verifier_id}
-
-
-class _Part:
-    """One run: its models, and the verdicts that were asked for, the truth's first."""
-
-    def __init__(self, run: Run, models: list[Drawn], asked: Asked) -> None:
-        self.run = run
-        self.models = models
-        every = [each for drawn in models for each in verdicts_on(run, drawn)]
-        names = _short_names({each.verifier_id for each in every})
-        self.named = [replace(each, verifier=names[each.verifier_id]) for each in every]
-        wanted = [each for each in self.named if asked.judges(each)]
-        self.judged = sorted(wanted, key=lambda each: not asked.truth(each))
-        self.truths = {e.drawn.sampler_id: e for e in self.named if asked.truth(e)}
-        self.pairs = [
-            (each, truth)
-            for each in self.judged
-            if (truth := self.truths.get(each.drawn.sampler_id)) is not None and each is not truth
-        ]
-
-    def row(self) -> RunRow:
-        return RunRow(
-            path=self.run.url,
-            problems=len(self.run.scan(Problem, ("id",))),
-            samples=sum(map(len, self.models)),
-            verdicts=sum(int((e.accepts + e.rejects + e.errors).sum()) for e in self.named),
-            models=tuple(dict.fromkeys(d.model for d in self.models)),
-            verifiers=tuple(dict.fromkeys(e.verifier for e in self.named)),
-        )
-
-    def excluded(self) -> Iterator[ExcludedRow]:
-        yield from missing_rows(self.run, self.models)
-        for each in self.judged:
-            yield from excluded_rows(self.run, each)
-
-
-def verifier_names(run: Run) -> set[str]:
-    """Return the ids of the verifiers that judged anything in a run."""
-    found = run.scan(Verdict, ("verifier_id",))
-    return {found.categories["verifier_id"][code] for code in set(found["verifier_id"].tolist())}
+def _verifiers(parts: Sequence[Part], asked: Asked, settings: Settings) -> dict[str, Any]:
+    """Return how far verifiers agree, and what an audit makes of them."""
+    del asked
+    return {
+        "agreement": _gather(
+            agreement_rows(judges, part.truth_of(judges[0].drawn), settings)
+            for part in parts
+            for judges in part.by_model()
+        ),
+        "audits": tuple(audit_row(*pair, settings) for part in parts for pair in part.audits),
+    }
 
 
 def _gather(parts: Iterable[Iterable[T]]) -> tuple[T, ...]:
-    return tuple(row for part in parts for row in part)
-
-
-def _labels(models: Sequence[Drawn]) -> dict[str, str]:
-    """Return what each sampler is called: the model's name where that is enough."""
-    ids = dict.fromkeys((d.sampler_id, d.model) for d in models)
-    uses = Counter(model for _, model in ids)
-    return {name: model if uses[model] == 1 else name for name, model in ids}
-
-
-def _short_names(verifier_ids: Iterable[str]) -> dict[str, str]:
-    """Return what each verifier is called: its name without version where that is enough."""
-    ids = list(verifier_ids)
-    uses = Counter(name.partition("@")[0] for name in ids)
-    return {n: n.partition("@")[0] if uses[n.partition("@")[0]] == 1 else n for n in ids}
-
-
-def _nothing(runs: Sequence[Run], verifier: str | None) -> str:
-    where = ", ".join(run.url for run in runs)
-    recorded = sorted({name for run in runs for name in verifier_names(run)})
-    if not recorded:
-        return f"nothing is judged in {where}. Run `vervet verify RUN --verifier NAME` first."
-    return f"no verdicts of {verifier!r} in {where}; there are those of: {', '.join(recorded)}."
+    return tuple(chain.from_iterable(parts))

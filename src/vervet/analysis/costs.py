@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from vervet.analysis.curves import Settings
-from vervet.analysis.recorded import Drawn, Floats
+from vervet.analysis.recorded import Drawn, Floats, mean_known
 from vervet.analysis.schema import CostRow
 from vervet.costs.dollars import Price, token_dollars
 from vervet.costs.flops import Shape, sampling_flops
@@ -41,6 +41,31 @@ def cost_rows(drawn: Drawn, settings: Settings) -> list[CostRow]:
         )
         for k in ks
     ]
+
+
+def tokens_of(drawn: Drawn) -> float | None:
+    """Return the mean tokens of a sample as billed, prompt included; None where not counted."""
+    prompt, completion = drawn.number("prompt_tokens"), drawn.number("completion_tokens")
+    shared = np.nan_to_num(drawn.number("shared_tokens"))
+    return _known(mean_known(prompt - shared + completion))
+
+
+def dollars_of(drawn: Drawn) -> float | None:
+    """Return the mean dollars of a sample: as charged, else at the list price, else None."""
+    return _dollars(drawn, _price(drawn, price_table()))
+
+
+def flops_of(drawn: Drawn) -> float | None:
+    """Return the mean FLOPs of a sample, its prompt read once a problem; None where not known."""
+    prompt, completion = (mean_known(drawn.number(f"{n}_tokens")) for n in ("prompt", "completion"))
+    found = _flops(
+        _shape(drawn, price_table()), np.array([prompt]), np.array([completion]), 1, shared=True
+    )
+    return None if found is None else _known(found)
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _means(drawn: Drawn, values: Floats) -> Floats:

@@ -8,11 +8,12 @@ import numpy as np
 
 from vervet.analysis.recorded import Floats, Ints, Judged
 from vervet.analysis.schema import CoverageRow, SelectionRow
+from vervet.analysis.weighing import weighted_vote
 from vervet.stats.best_of import best_of
 from vervet.stats.coverage import coverage
 from vervet.stats.estimate import Estimate
 from vervet.stats.fixed_problems import fixed_coverage
-from vervet.stats.resampling import Band, bootstrap_curve, mean_curve
+from vervet.stats.resampling import Band, bootstrap_curve, mean_curve, shares
 from vervet.stats.votes import majority
 
 ENOUGH_PROBLEMS = 0.9
@@ -48,19 +49,23 @@ class Settings:
 
 
 def intervals(values: Floats, settings: Settings, samples: int) -> list[Estimate]:
-    """Return the mean over problems at every k, by the bootstrap of problems.
+    """Return the mean over problems at every k, with its interval."""
+    return list(_band(values, settings, samples).estimates()) if len(values) else []
 
-    Where all problems agree the bootstrap has no width; the closed form has, and says so.
-    """
+
+def curve(values: Floats, settings: Settings, samples: int) -> list[dict[str, Any]]:
+    """Return the same as the fields of rows, with the band that holds the whole curve at once."""
     if not len(values):
         return []
-    drawn = bootstrap_curve(values, rng=settings.rng, level=settings.level, samples=samples)
-    closed = mean_curve(values, level=settings.level, samples=samples)
-    return [_wider(drawn, closed, i) for i in range(values.shape[1])]
+    band = _band(values, settings, samples)
+    sides = zip(band.estimates(), band.band_low.tolist(), band.band_high.tolist(), strict=True)
+    return [{**measured(e), "band_low": low, "band_high": high} for e, low, high in sides]
 
 
-def _wider(drawn: Band, closed: Band, place: int) -> Estimate:
-    return (drawn if np.isfinite(drawn.low[place]) else closed).at(place)
+def _band(values: Floats, settings: Settings, samples: int) -> Band:
+    """Return the curve by the closed form for values in 0..1, else by the bootstrap of problems."""
+    find = mean_curve if shares(values) else bootstrap_curve
+    return find(values, rng=settings.rng, level=settings.level, samples=samples)
 
 
 def measured(estimate: Estimate) -> dict[str, Any]:
@@ -92,33 +97,75 @@ def coverage_rows(judged: Judged, settings: Settings) -> list[CoverageRow]:
             k=k,
             fixed_low=same.low,
             fixed_high=same.high,
-            **measured(found),
+            **found,
         )
-        for k, same, found in zip(ks, fixed, intervals(values, settings, samples), strict=True)
+        for k, same, found in zip(ks, fixed, curve(values, settings, samples), strict=True)
     ]
 
 
-def selection_rows(judged: Judged, settings: Settings) -> list[SelectionRow]:
-    """Return the expected accuracy of every way to pick one of k samples that the rows allow."""
-    total = judged.total
-    ks, samples = settings.grid(total), int(total.sum())
-    return [
-        SelectionRow(
-            model=judged.drawn.model,
-            policy=policy,
-            verifier=judged.verifier,
-            by=by,
-            k=k,
-            **measured(found),
-        )
-        for policy, by, values in _selections(judged, ks)
-        for k, found in zip(ks, intervals(values, settings, samples), strict=True)
-    ]
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What one way to pick a sample brings on every problem at every k."""
+
+    truth: Judged
+    policy: str
+    by: str
+    ks: list[int]
+    values: Floats
+    """Shape (problems, ks)."""
+    error: Floats | None = None
+    """Standard error by problem, where draws were random."""
+
+    @property
+    def name(self) -> str:
+        """What the way is called."""
+        return self.policy if self.policy == "majority" else f"{self.policy} by {self.by}"
+
+    def rows(self, settings: Settings) -> list[SelectionRow]:
+        """Return the curve with its intervals."""
+        errors = np.zeros(len(self.ks)) if self.error is None else _pooled(self.error)
+        found = curve(self.values, settings, int(self.truth.total.sum()))
+        return [
+            SelectionRow(
+                model=self.truth.drawn.model,
+                policy=self.policy,
+                verifier=self.truth.verifier,
+                by=self.by,
+                k=k,
+                error=float(error),
+                **fields,
+            )
+            for k, error, fields in zip(self.ks, errors, found, strict=True)
+        ]
 
 
-def _selections(judged: Judged, ks: list[int]) -> Iterator[tuple[str, str, Floats]]:
+def _pooled(errors: Floats) -> Floats:
+    """Return the standard error of the mean over problems."""
+    known = np.isfinite(errors)
+    return np.asarray(
+        np.sqrt(np.where(known, errors**2, 0).sum(axis=0)) / np.maximum(known.sum(axis=0), 1)
+    )
+
+
+def picks(judged: Judged, settings: Settings) -> Iterator[Picked]:
+    """Yield the ways to pick a sample that need no other verifier."""
+    ks = settings.grid(judged.total)
     if (judged.answer >= 0).any():
-        yield "majority", "answers", majority(judged.ballots(), k=ks)
+        yield Picked(judged, "majority", "answers", ks, majority(judged.ballots(), k=ks))
     logprob = judged.drawn.number("logprob")
     if np.isfinite(logprob[judged.judged]).any():
-        yield "best-of", "logprob", best_of(*judged.split(logprob, judged.accepted), k=ks)
+        values = best_of(*judged.split(logprob, judged.accepted), k=ks)
+        yield Picked(judged, "best-of", "logprob", ks, values)
+
+
+def picks_by(judged: Judged, truth: Judged, settings: Settings) -> Iterator[Picked]:
+    """Yield the ways to pick a sample by the scores, or the repeated verdicts, of `judged`."""
+    scores = judged.graded
+    if not np.isfinite(scores[truth.judged]).any():
+        return
+    ks = settings.grid(truth.total)
+    parts = truth.split(scores, truth.accepted)
+    yield Picked(truth, "best-of", judged.verifier, ks, best_of(*parts, k=ks))
+    if (truth.answer >= 0).any():
+        found = weighted_vote(*truth.split(truth.answer), *parts, ks=ks, rng=settings.rng)
+        yield Picked(truth, "weighted", judged.verifier, ks, found.value, found.error)

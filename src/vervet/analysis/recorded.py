@@ -20,6 +20,7 @@ NUMBERS = (
     "logprob", "prompt_tokens", "completion_tokens", "cached_tokens", "shared_tokens", "cost",
     "seconds",
 )  # fmt: skip
+TWO = 2
 OUTCOMES = list(Outcome)
 ACCEPT, REJECT, ERROR = (OUTCOMES.index(o) for o in (Outcome.ACCEPT, Outcome.REJECT, Outcome.ERROR))
 
@@ -78,8 +79,10 @@ class Judged:
     answers: tuple[str, ...]
     score: Floats
     """Mean score over trials, NaN where there is none."""
-    tokens: float
-    """Mean tokens of one verification, prompt included; NaN where not counted."""
+    prompt_tokens: float
+    """Mean length of a verification's prompt; NaN where not counted."""
+    completion_tokens: float
+    """Mean tokens that a verification generates; NaN where not counted."""
 
     @property
     def judged(self) -> Bools:
@@ -112,6 +115,21 @@ class Judged:
         return np.bincount(self.drawn.problem[which], minlength=size)
 
     @property
+    def graded(self) -> Floats:
+        """What samples are ranked by: the score, else the accepting share of several trials.
+
+        NaN where a sample has neither; everywhere, if there are but two values, for then the
+        verdict says as much.
+        """
+        judged = self.accepts + self.rejects
+        grade = self.score
+        if not np.isfinite(grade).any() and judged.max(initial=0) > 1:
+            grade = self.accepts / np.maximum(judged, 1)
+        grade = np.where(judged > 0, grade, np.nan)
+        levels = np.unique(grade[np.isfinite(grade)])
+        return grade if len(levels) > TWO else np.full(len(grade), np.nan)
+
+    @property
     def correct(self) -> Ints:
         """C: accepted samples of each problem."""
         return self.count(self.accepted)
@@ -121,21 +139,24 @@ class Judged:
         """N: judged samples of each problem."""
         return self.count(self.judged)
 
-    def split(self, *values: NDArray[Any]) -> tuple[list[NDArray[Any]], ...]:
-        """Cut arrays over samples into one array for each problem, judged samples only."""
-        rows = np.flatnonzero(self.judged)
+    def split(
+        self, *values: NDArray[Any], which: Bools | None = None
+    ) -> tuple[list[NDArray[Any]], ...]:
+        """Cut arrays over samples into one array for each problem: judged samples, or `which`."""
+        rows = np.flatnonzero(self.judged if which is None else which)
         cuts = np.searchsorted(self.drawn.problem[rows], np.arange(1, len(self.drawn.problems)))
         return tuple(np.split(value[rows], cuts) for value in values)
 
-    def ballots(self) -> list[Ballot]:
-        """Return the counted answers of each problem; errors are left out."""
-        rows = np.flatnonzero(self.judged & (self.answer >= 0))
+    def ballots(self, which: Bools | None = None) -> list[Ballot]:
+        """Return the counted answers of each problem, of judged samples or of `which` of them."""
+        kept = self.judged if which is None else self.judged & which
+        rows = np.flatnonzero(kept & (self.answer >= 0))
         problem, width = self.drawn.problem[rows], len(self.answers) or 1
         keys, inverse, counts = np.unique(
             problem * width + self.answer[rows], return_inverse=True, return_counts=True
         )
         right = np.bincount(inverse, weights=self.accepted[rows], minlength=len(keys)) > 0
-        silent = self.count(self.judged & (self.answer < 0))
+        silent = self.count(kept & (self.answer < 0))
         bounds = np.searchsorted(keys // width, np.arange(len(self.drawn.problems) + 1))
         return [
             Ballot(counts[low:high], right[low:high], int(quiet))
@@ -237,14 +258,16 @@ def _judged(rows: Columns, drawn: Drawn, verifier_id: str) -> Judged:
         answer,
         rows.categories["answer"],
         score,
-        _mean_tokens(rows),
+        mean_known(rows["prompt_tokens"]),
+        mean_known(rows["completion_tokens"]),
     )
 
 
-def _mean_tokens(rows: Columns) -> float:
-    used = rows["prompt_tokens"].astype(np.float64) + rows["completion_tokens"]
-    counted = used[np.isfinite(used)]
-    return float(counted.mean()) if len(counted) else float("nan")
+def mean_known(column: NDArray[Any]) -> float:
+    """Return the mean of what is known, NaN where nothing is."""
+    values = column.astype(np.float64)
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _places(rows: Columns, drawn: Drawn) -> tuple[Ints, Bools]:

@@ -1,13 +1,14 @@
 """What `analyze` returns: the document, and each part of it as a table."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from vervet.analysis.layout import COLUMNS, SHOWN, layout
 from vervet.analysis.schema import Document
 from vervet.analysis.table import Table, table
-
-INTERVAL = ("value", "low", "high", "problems", "samples", "excluded")
+from vervet.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,92 +17,156 @@ class Analysis:
 
     document: Document
 
+    def part(self, name: str, k: Sequence[int] = ()) -> Table:
+        """Return any part of the document by its key, at `k` where its rows have one.
+
+        Raises:
+            ConfigError: the document has no such part.
+        """
+        if name not in COLUMNS:
+            raise ConfigError(
+                f"an analysis has no part {name!r}; there are {', '.join(COLUMNS)}, and all."
+            )
+        rows: Iterable[Any] = getattr(self.document, name)
+        kept = [row for row in rows if not k or row.k in set(k)]
+        return table(name.replace("_", " "), kept, COLUMNS[name])
+
     def coverage(self, k: Sequence[int] = ()) -> Table:
         """Return coverage, at `k` or at every k of the grid, with intervals over problems."""
-        rows = [r for r in self.document.coverage if not k or r.k in set(k)]
-        return table("coverage", rows, ("model", "verifier", "k", *INTERVAL))
+        return self.part("coverage", k)
 
     def selection(self, k: Sequence[int] = ()) -> Table:
         """Return the expected accuracy of each way to pick one of k samples."""
-        rows = [r for r in self.document.selection if not k or r.k in set(k)]
-        return table("selection", rows, ("model", "policy", "by", "verifier", "k", *INTERVAL))
+        return self.part("selection", k)
+
+    def reliability(self, k: Sequence[int] = ()) -> Table:
+        """Return the chance that all, or most, of k samples are right."""
+        return self.part("reliability", k)
+
+    def differences(self, k: Sequence[int] = ()) -> Table:
+        """Return differences of models, policies and verifiers on the same problems, paired."""
+        return self.part("differences", k)
+
+    def strata(self, k: Sequence[int] = ()) -> Table:
+        """Return coverage and selection by difficulty of the problems."""
+        return self.part("strata", k)
 
     def success(self) -> Table:
         """Return the surface over solutions S and verifications V."""
-        columns = ("model", "judge", "solutions", "verifications", "cost", *INTERVAL)
-        return table("success", self.document.success, columns)
+        return self.part("success")
 
     def crossings(self) -> Table:
         """Return the factor of compute at which verification first matches the vote, by rule."""
-        columns = (
-            "model", "judge", "rule", "cost_ratio", "reference_cost", "crossing_cost", "value",
-            "low", "high", "never",
-        )  # fmt: skip
-        return table("crossings", self.document.crossings, columns)
+        return self.part("crossings")
 
-    def differences(self, k: Sequence[int] = ()) -> Table:
-        """Return coverage of one model minus another's on the same problems, paired."""
-        rows = [r for r in self.document.differences if not k or r.k in set(k)]
-        columns = ("model", "other", "verifier", "k", "value", "low", "high", "problems")
-        return table("differences", rows, columns)
+    def frontier(self) -> Table:
+        """Return verification's best success within each cost, beside the vote's."""
+        return self.part("frontier")
+
+    def exponents(self) -> Table:
+        """Return how the best number of solutions, and of verifications, grows with compute."""
+        return self.part("exponents")
 
     def fits(self) -> Table:
         """Return fitted scaling laws and their back-tests."""
-        columns = (
-            "model", "verifier", "loss", "base", "a", "a_low", "a_high", "b", "b_low", "b_high",
-            "error", "backtest_fitted_to", "backtest_k", "backtest_predicted", "backtest_observed",
-        )  # fmt: skip
-        return table("fits", self.document.fits, columns)
+        return self.part("fits")
+
+    def shifts(self) -> Table:
+        """Return how far models' curves lie apart along log k."""
+        return self.part("shifts")
 
     def forecasts(self) -> Table:
         """Return coverage expected beyond what was drawn."""
-        columns = ("model", "verifier", "k", "value", "low", "high", "level", "regime")
-        return table("forecasts", self.document.forecasts, columns)
+        return self.part("forecasts")
+
+    def backtests(self) -> Table:
+        """Return how forecasts from a tenth of the samples do on the whole."""
+        return self.part("backtests")
+
+    def sample_plans(self) -> Table:
+        """Return the runs that would bring a forecast to the wanted width."""
+        return self.part("sample_plans")
+
+    def mixtures(self) -> Table:
+        """Return how to split a budget over models, and what that gains on held-out problems."""
+        return self.part("mixtures")
 
     def verifiers(self) -> Table:
         """Return each verifier held against the one taken as truth."""
-        columns = (
-            "model", "verifier", "against", "both_accept", "both_reject", "only_verifier_accepts",
-            "only_against_accepts", "agreement", "completeness", "soundness",
-            "false_positive_rate", "accuracy_given_accept", "limit_low", "limit_high", "best_k",
-            "problems", "samples", "excluded",
-        )  # fmt: skip
-        return table("verifiers", self.document.verifiers, columns)
+        return self.part("verifiers")
+
+    def audits(self) -> Table:
+        """Return accuracy by a weak verifier, corrected by what a strong one audited."""
+        return self.part("audits")
+
+    def agreement(self) -> Table:
+        """Return how far verifiers agree, and what repeated verdicts are worth."""
+        return self.part("agreement")
+
+    def utility(self) -> Table:
+        """Return the expected reward of the first accepted sample, at every limit on attempts."""
+        return self.part("utility")
+
+    def false_positives(self) -> Table:
+        """Return each problem's share of wrong samples that are accepted."""
+        return self.part("false_positives")
+
+    def strong_weak(self) -> Table:
+        """Return whether resampling the weak model can match the strong one."""
+        return self.part("strong_weak")
+
+    def theory(self) -> Table:
+        """Return the two-type model of a verifier's mistakes."""
+        return self.part("theory")
+
+    def quality(self) -> Table:
+        """Return what tells right acceptances from wrong ones."""
+        return self.part("quality")
+
+    def roc(self) -> Table:
+        """Return rejection sampling at each threshold of a verifier's score."""
+        return self.part("roc")
+
+    def limits(self) -> Table:
+        """Return best-of-n from each problem's ROC curve, and where it ends."""
+        return self.part("limits")
 
     def costs(self, k: Sequence[int] = ()) -> Table:
         """Return tokens, dollars and FLOPs of k samples of one problem."""
-        rows = [r for r in self.document.costs if not k or r.k in set(k)]
-        columns = ("model", "k", "tokens", "usd", "flops", "flops_unshared", "problems", "source")
-        return table("costs", rows, columns)
+        return self.part("costs", k)
 
     def problems(self) -> Table:
         """Return every problem: accepted of judged, and its most frequent answer."""
-        columns = (
-            "model", "verifier", "problem_id", "samples", "accepted", "rejected", "errors",
-            "rate", "modal_answer", "modal_share", "modal_correct",
-        )  # fmt: skip
-        return table("problems", self.document.problems, columns)
+        return self.part("problems")
 
     def excluded(self) -> Table:
         """Return what was left out, or deserves a look, and why."""
-        columns = ("model", "verifier", "reason", "count", "total", "detail")
-        return table("excluded", self.document.excluded, columns)
+        return self.part("excluded")
 
-    def tables(self) -> list[Table]:
-        """Return the parts that have rows, in reading order; problems are left to their method."""
-        parts = (
-            self.coverage(), self.differences(), self.selection(), self.success(),
-            self.crossings(), self.fits(), self.forecasts(), self.verifiers(),
-            self.costs(), self.excluded(),
-        )  # fmt: skip
-        return [part for part in parts if len(part)]
+    def tables(self, show: Sequence[str] = ()) -> list[Table]:
+        """Return the parts that have rows, in reading order.
+
+        Args:
+            show: names of parts, complete; `all` for every part. Without it, what a reader wants
+                first: long curves at k = 1, 10, 100 and the largest, surfaces as grids.
+
+        Raises:
+            ConfigError: a name that is no part.
+        """
+        if not show:
+            found = [part for name in SHOWN for part in layout(name, self.part(name))]
+        else:
+            wanted = COLUMNS if "all" in show else show
+            found = [part for name in wanted for part in layout(name, self.part(name), full=True)]
+        return [part for part in found if len(part)]
 
     def to_json(self) -> str:
         """Return the document as one JSON text, schema `vervet.analysis/1`."""
         return json.dumps(self.document.to_json(), allow_nan=False, ensure_ascii=False)
 
     def __repr__(self) -> str:
-        return "\n\n".join(f"{part.title}\n{part}" for part in self.tables())
+        parts = [f"{part.title}\n{part}" for part in self.tables()]
+        return "\n\n".join([*parts, *self.document.notes])
 
     def _repr_html_(self) -> str:
         return "".join(f"<h4>{part.title}</h4>{part._repr_html_()}" for part in self.tables())

@@ -1,13 +1,37 @@
 """What `vervet analyze --json` says: `vervet.analysis/1`.
 
-Every row is a frozen dataclass; `docs/analysis.md` is generated from this file. New fields are
-added; a field never changes meaning. A number that is not known is null in JSON.
+Every row is a frozen dataclass; `docs/analysis.md` is generated from this file and its sisters,
+`schema_base`, `schema_judging` and `schema_scaling`. New fields are added; a field never changes
+meaning. A number that is not known is null in JSON.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from typing import Any
+
+from vervet.analysis.schema_base import Measured
+from vervet.analysis.schema_judging import (
+    AgreementRow,
+    AuditRow,
+    FalsePositiveRow,
+    LimitRow,
+    QualityRow,
+    RocRow,
+    StrongWeakRow,
+    TheoryRow,
+    UtilityRow,
+)
+from vervet.analysis.schema_scaling import (
+    BacktestRow,
+    ExponentRow,
+    FrontierRow,
+    MixtureRow,
+    ReliabilityRow,
+    SamplePlanRow,
+    ShiftRow,
+    StratumRow,
+)
 
 SCHEMA = "vervet.analysis/1"
 
@@ -27,25 +51,6 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What every estimate carries."""
-
-    value: float
-    low: float
-    high: float
-    level: float
-    """Nominal coverage of [low, high], 0..1."""
-    method: str
-    """How the interval was made, and over what."""
-    problems: int
-    samples: int
-    excluded: int
-    """Samples or problems left out; `excluded` rows say why."""
-    reason: str = ""
-    """Why a number is null; empty otherwise."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageRow(Measured):
     """Probability that at least one of k samples is accepted, averaged over problems (pass@k)."""
 
@@ -55,6 +60,9 @@ class CoverageRow(Measured):
     fixed_low: float = float("nan")
     """Interval with the problems held fixed: only the sampling of answers varies."""
     fixed_high: float = float("nan")
+    band_low: float = float("nan")
+    """Simultaneous band: the whole curve lies within at `level`."""
+    band_high: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +79,11 @@ class SelectionRow(Measured):
     """What the policy selects by: answers, logprob, a score, another verifier."""
     abstained: float = 0.0
     """Expected share of problems on which nothing is returned."""
+    error: float = 0.0
+    """Standard error of random draws, where the value is not exact (weighted votes)."""
+    band_low: float = float("nan")
+    """Simultaneous band: the whole curve lies within at `level`."""
+    band_high: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +97,10 @@ class SuccessRow(Measured):
     verifications: int
     cost: float
     """C(S, V) = S (1 + λ V), in solutions."""
+    cost_ratio: float = float("nan")
+    """λ, the cost of one verification in solutions."""
+    cost_source: str = ""
+    """Whether λ was given, or which tokens it was measured from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +124,20 @@ class CrossingRow(Measured):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceRow(Measured):
-    """Coverage of `model` minus coverage of `other` on the same problems, paired."""
+    """Coverage of `model` minus coverage of `other` on the same problems, paired.
+
+    Also of two policies, or of two verifiers, on the samples of one model: then `other` is `model`.
+    """
 
     model: str
     other: str
     verifier: str
     k: int
+    measure: str = "coverage"
+    """What is compared: coverage or a selection policy."""
+    other_measure: str = "coverage"
+    other_verifier: str = ""
+    """Of the second term; empty where it is `verifier`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +177,22 @@ class ForecastRow(Measured):
     verifier: str
     k: int
     regime: str = ""
+    """linear, bending, plateau, all solved or nothing solved: what the counts say of the curve."""
+    elasticity: float = float("nan")
+    """d log coverage / d log k over the last decade measured: 1 linear, 0 flat."""
+    solved: int = 0
+    """Problems solved at least once."""
+    solved_once: int = 0
+    """Problems solved exactly once: what speaks about small success rates."""
+    horizon: int = 0
+    """Largest k at which coverage is measured."""
+    line_weight: float = 0.0
+    """Weight of the log-log line, or of the sibling's curve."""
+    members: dict[str, float] = field(default_factory=dict)
+    """Each member's own forecast: their spread is the uncertainty of form."""
+    warnings: tuple[str, ...] = ()
+    sibling: str = ""
+    """The deeper-sampled run and model whose curve was borrowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,19 +227,35 @@ class VerifierRow:
     precision_high: float
     accuracy_given_accept: float
     """Mean over problems of P(truth accepts | verifier accepts): the limit of resampling."""
+    accuracy_given_accept_low: float
+    accuracy_given_accept_high: float
     limit_low: float
     """The limit with never-accepted problems counted wrong."""
     limit_high: float
     """The limit with never-accepted problems counted right."""
+    bracket_low: float
+    """Lower end of the interval of `limit_low` ..."""
+    bracket_high: float
+    """... and upper end of that of `limit_high`: both kinds of doubt at once."""
     never_accepted: int
     best_k: int | None
     """Attempts that maximise expected reward at `false_positive_cost`; 0 means abstain."""
     best_k_low: int | None
     best_k_high: int | None
     best_reward: float
+    best_reward_low: float
+    best_reward_high: float
+    best_near_low: int | None
+    """Smallest limit whose reward is not significantly below the best one's ..."""
+    best_near_high: int | None
+    """... and the largest."""
+    best_flat: bool
+    """The reward hardly depends on the limit: those two lie a factor of four or more apart."""
     best_note: str
     """How sharp the best number of attempts is."""
     false_positive_cost: float
+    break_even_precision: float
+    """c / (1 + c): returning an accepted sample pays where `precision` is above."""
     level: float
     method: str
     problems: int
@@ -273,6 +330,23 @@ class Document:
     costs: tuple[CostRow, ...] = ()
     problems: tuple[ProblemRow, ...] = ()
     excluded: tuple[ExcludedRow, ...] = ()
+    reliability: tuple[ReliabilityRow, ...] = ()
+    strata: tuple[StratumRow, ...] = ()
+    shifts: tuple[ShiftRow, ...] = ()
+    backtests: tuple[BacktestRow, ...] = ()
+    sample_plans: tuple[SamplePlanRow, ...] = ()
+    mixtures: tuple[MixtureRow, ...] = ()
+    frontier: tuple[FrontierRow, ...] = ()
+    exponents: tuple[ExponentRow, ...] = ()
+    audits: tuple[AuditRow, ...] = ()
+    utility: tuple[UtilityRow, ...] = ()
+    false_positives: tuple[FalsePositiveRow, ...] = ()
+    strong_weak: tuple[StrongWeakRow, ...] = ()
+    theory: tuple[TheoryRow, ...] = ()
+    agreement: tuple[AgreementRow, ...] = ()
+    quality: tuple[QualityRow, ...] = ()
+    roc: tuple[RocRow, ...] = ()
+    limits: tuple[LimitRow, ...] = ()
     notes: tuple[str, ...] = field(default=())
     """What a reader should know before trusting a number."""
 

@@ -1,14 +1,15 @@
 """Solve or verify: the success surface over S and V, and where verification overtakes the vote."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vervet.analysis.cost_ratio import Ratio
 from vervet.analysis.curves import Settings, intervals, measured
-from vervet.analysis.recorded import Floats, Judged
+from vervet.analysis.recorded import Floats, Ints, Judged
 from vervet.analysis.schema import CrossingRow, SuccessRow
 from vervet.stats.resampling import resample
-from vervet.stats.solve_or_verify import Rule, crossing, frontier, vote_frontier
+from vervet.stats.solve_or_verify import Curve, Rule, crossing, frontier, vote_frontier
 from vervet.stats.surface import surface
 from vervet.stats.votes import majority
 
@@ -24,24 +25,54 @@ class Surface:
     truth: Judged
     cells: Floats
     """Shape (problems, S, V)."""
+    votes: Floats | None
+    """Success of a vote over S solutions, shape (problems, S); None where nothing can vote."""
     solutions: list[int]
     verifications: list[int]
     ratio: float
     """λ, the cost of a verification in solutions; NaN where not known."""
+    source: str
+    """Where λ comes from."""
+
+    @property
+    def rates(self) -> Floats:
+        """Share of right samples of each problem."""
+        return self.truth.correct / np.maximum(self.truth.total, 1)
+
+    def weights(self, settings: Settings) -> Floats:
+        """Return the bootstrap samples of problems that everything here is paired by."""
+        return resample(len(self.cells), rng=settings.rng)
+
+    def part(self, problems: Ints) -> "Surface":
+        """Return the surface of some of the problems."""
+        votes = None if self.votes is None else self.votes[problems]
+        return replace(self, cells=self.cells[problems], votes=votes)
 
 
 def surface_of(
-    judged: Judged, truth: Judged, settings: Settings, *, cost_ratio: float | None
+    judged: Judged, truth: Judged, settings: Settings, *, cost_ratio: Ratio
 ) -> Surface | None:
-    """Return the surface of a judge that was asked several times about each sample."""
-    depth = judged.trials
+    """Return the surface of a judge that was asked several times about each sample.
+
+    Both the judge's verdicts and the vote are read from the solutions that both sides judged: one
+    pool for both.
+    """
+    both = judged.judged & truth.judged
+    depth = int((judged.accepts + judged.rejects)[both].max(initial=0))
     if depth < 2:  # noqa: PLR2004 - one verdict a sample is no surface
         return None
-    ratio = measured_ratio(judged) if cost_ratio is None else cost_ratio
-    parts = judged.split(judged.accepts, judged.accepts + judged.rejects, truth.accepted)
-    solutions, verifications = powers(settings.depth(judged.total)), powers(depth)
+    parts = judged.split(
+        judged.accepts, judged.accepts + judged.rejects, truth.accepted, which=both
+    )
+    solutions, verifications = powers(settings.depth(judged.count(both))), powers(depth)
+    if not solutions:
+        return None
     cells = surface(*parts, solutions=solutions, verifications=verifications)
-    return Surface(judged, truth, cells, solutions, verifications, ratio)
+    votes = None
+    if (truth.answer[both] >= 0).any():
+        votes = majority(truth.ballots(both), k=solutions)
+    ratio, source = cost_ratio.of(judged)
+    return Surface(judged, truth, cells, votes, solutions, verifications, ratio, source)
 
 
 def success_rows(found: Surface, settings: Settings) -> list[SuccessRow]:
@@ -57,6 +88,8 @@ def success_rows(found: Surface, settings: Settings) -> list[SuccessRow]:
             solutions=s,
             verifications=v,
             cost=s * (1 + found.ratio * v),
+            cost_ratio=found.ratio,
+            cost_source=found.source,
             **measured(estimate),
         )
         for (s, v), estimate in zip(pairs, estimates, strict=True)
@@ -65,16 +98,10 @@ def success_rows(found: Surface, settings: Settings) -> list[SuccessRow]:
 
 def crossing_rows(found: Surface, settings: Settings) -> list[CrossingRow]:
     """Return the compute at which verification first matches the vote, by each rule."""
-    if not found.ratio > 0 or not (found.truth.answer >= 0).any():
+    if not found.ratio > 0 or found.votes is None:
         return []
     problems = len(found.cells)
-    weights = resample(problems, rng=settings.rng)
-    verify = frontier(
-        found.cells, solutions=found.solutions, verifications=found.verifications,
-        ratio=found.ratio, weights=weights,
-    )  # fmt: skip
-    votes = majority(found.truth.ballots(), k=found.solutions)
-    vote = vote_frontier(votes, solutions=found.solutions, weights=weights)
+    verify, vote = frontiers(found, settings)
     return [
         CrossingRow(
             model=found.judged.drawn.model,
@@ -92,6 +119,22 @@ def crossing_rows(found: Surface, settings: Settings) -> list[CrossingRow]:
     ]
 
 
+def frontiers(
+    found: Surface, settings: Settings
+) -> tuple[tuple[Curve, Floats], tuple[Curve, Floats]]:
+    """Return the frontier of verification and the vote's curve, on the same bootstrap samples.
+
+    Where nothing can vote, its curve is unknown.
+    """
+    weights = found.weights(settings)
+    verify = frontier(
+        found.cells, solutions=found.solutions, verifications=found.verifications,
+        ratio=found.ratio, weights=weights,
+    )  # fmt: skip
+    votes = np.full(found.cells.shape[:2], np.nan) if found.votes is None else found.votes
+    return verify, vote_frontier(votes, solutions=found.solutions, weights=weights)
+
+
 def powers(most: int) -> list[int]:
     """Return 1, 2, 4, ... and `most`.
 
@@ -100,14 +143,3 @@ def powers(most: int) -> list[int]:
     """
     found = [2**i for i in range(most.bit_length()) if 2**i < most]
     return [*found, most] if most else []
-
-
-def measured_ratio(judged: Judged) -> float:
-    """Return λ from tokens: what a verification takes over what a solution takes, prompts included.
-
-    NaN where either was not counted.
-    """
-    drawn = judged.drawn
-    solution = drawn.number("prompt_tokens") + drawn.number("completion_tokens")
-    counted = solution[np.isfinite(solution)]
-    return judged.tokens / float(counted.mean()) if len(counted) else float("nan")

@@ -1,6 +1,6 @@
 """Rows of one kind as the table a reader would want: in a terminal, a notebook, or polars."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from math import isfinite
@@ -34,7 +34,14 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """Return what is shown, as text, without the header."""
-        return [[shown(row.get(c)) for c in self.columns] for row in self.rows]
+        return [[_cell(row, column) for column in self.columns] for row in self.rows]
+
+    def written(self, **columns: Callable[[Mapping[str, Any]], Any]) -> "Table":
+        """Return the table with some columns said otherwise."""
+        rows = tuple(
+            {**row, **{name: said(row) for name, said in columns.items()}} for row in self.rows
+        )
+        return Table(self.title, rows, self.columns)
 
     def __repr__(self) -> str:
         """Show aligned columns."""
@@ -71,6 +78,13 @@ def table(title: str, rows: Sequence[Any], columns: tuple[str, ...]) -> Table:
     return Table(title, tuple(asdict(row) for row in rows), columns)
 
 
+def _cell(row: Mapping[str, Any], column: str) -> str:
+    """Return a cell's text; a column with limits of its own carries them."""
+    text = shown(row.get(column))
+    ends = [shown(row.get(f"{column}_{end}")) for end in ("low", "high")]
+    return text if "–" in ends else f"{text} [{', '.join(ends)}]"
+
+
 def shown(value: Any) -> str:  # noqa: ANN401 - a cell
     """Return a cell's text: four significant digits, thousands apart, nothing for unknown.
 
@@ -83,6 +97,10 @@ def shown(value: Any) -> str:  # noqa: ANN401 - a cell
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {shown(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(shown, value))
     return _number(value) if isinstance(value, float) else str(value)
 
 

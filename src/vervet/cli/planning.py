@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vervet.cli.measuring import opened
 from vervet.cli.options import JSON, SEED, example
 from vervet.cli.printing import note, say
-from vervet.cli.reading import RUNS, opened
+from vervet.cli.reading import RUNS
 
 if TYPE_CHECKING:
     from vervet.planning import Plan

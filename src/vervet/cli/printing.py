@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 
 if TYPE_CHECKING:
     from vervet.analysis.result import Analysis
-    from vervet.analysis.schema import Measured
+    from vervet.analysis.schema_base import Measured
     from vervet.analysis.table import Table
 
 

@@ -1,106 +1,70 @@
 """`analyze`, `report`, `view`, `show`: what reads the tables."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-from vervet.cli.options import JSON, LEVEL, RUN, SEED, example
+from vervet.cli.measuring import listed, measured, opened, questions
+from vervet.cli.options import JSON, RUN, example
 from vervet.cli.printing import note, say
 from vervet.cli.printing import show as show_table
-from vervet.errors import ConfigError
-
-if TYPE_CHECKING:
-    from vervet.analysis import Analysis
-    from vervet.store import Run
 
 RUNS = click.argument("run_urls", metavar="RUN...", nargs=-1, required=True)
-
-
-def whole_numbers(context: click.Context, option: click.Parameter, text: str | None) -> list[int]:
-    """Read `1,10,100`."""
-    del context
-    try:
-        found = [int(float(part)) for part in (text or "").split(",") if part.strip()]
-    except ValueError:
-        found = [0]
-    if any(number < 1 for number in found):
-        raise ConfigError(
-            f"--{option.name} {text!r} is not a list of whole numbers from 1, as 1,10."
-        )
-    return found
-
-
-def opened(urls: tuple[str, ...]) -> "list[Run]":
-    """Open runs that exist."""
-    from vervet import store
-
-    return [store.open_run(url, create=False) for url in urls]
 
 
 @click.command(
     epilog=example(
         "vervet analyze runs/words --k 1,2,8",
         "vervet analyze runs/words --verifier gsm8k-answer --json",
+        "vervet analyze runs/words --forecast 1000 --forecast-width 0.3",
+        "vervet analyze runs/words --show reliability,strata",
+        "vervet analyze runs/demo --against gsm8k-answer --quality completion_tokens",
+        "vervet analyze runs/demo --verifier equations --audit gsm8k-answer",
+        "vervet analyze runs/demo --verifier gsm8k-answer --mixture 4,8samples",
+        "vervet analyze runs/words --forecast 1000 --sibling runs/demo",
     )
 )
 @RUNS
-@click.option("--k", "k", callback=whole_numbers, help="Attempts to report, as 1,10,100.")
-@click.option("--verifier", help="Use the verdicts of this verifier only.")
-@click.option("--against", help="Take this verifier's verdicts as the truth.")
-@click.option("--forecast", callback=whole_numbers, help="Forecast coverage at these k.")
+@questions
 @click.option(
-    "--false-positive-cost",
-    type=click.FloatRange(min=0),
-    default=1.0,
-    show_default=True,
-    help="What returning a wrong answer costs, a right one being worth 1.",
+    "--show",
+    "parts",
+    callback=listed,
+    metavar="PART,...",
+    help="Print just these parts of the document, complete; all for every one.",
 )
-@click.option(
-    "--lambda",
-    "cost_ratio",
-    type=click.FloatRange(min=0),
-    help="Cost of one verification in solutions; measured from tokens by default.",
-)
-@LEVEL
-@SEED
 @JSON
-def analyze(run_urls: tuple[str, ...], *, as_json: bool, **asked: object) -> None:  # fmt: skip
+def analyze(
+    run_urls: tuple[str, ...], *, as_json: bool, asked: dict[str, Any], parts: list[str]
+) -> None:
     """Measure coverage, selection, scaling laws, verifier quality and cost, with intervals."""
-    analysis = measured(run_urls, **asked)
+    analysis = measured(run_urls, asked)
     if as_json:
         click.echo(analysis.to_json())
         return
-    for table in analysis.tables():
+    for table in analysis.tables(parts):
         show_table(table)
         click.echo()
-
-
-def measured(urls: tuple[str, ...], **asked: object) -> "Analysis":
-    """Analyze runs."""
-    from vervet.analysis import analyze as measure
-
-    return measure(opened(urls), **asked)  # type: ignore[arg-type]  # click has checked them
+    for sentence in analysis.document.notes:
+        click.echo(sentence)
 
 
 @click.command(epilog=example("vervet report runs/words -o words.html"))
 @RUNS
 @click.option("-o", "--output", help="Where it goes; by default report.html in the (first) run.")
-@click.option("--verifier", help="Use the verdicts of this verifier only.")
-@click.option("--against", help="Take this verifier's verdicts as the truth.")
 @click.option("--problems", "shown", multiple=True, help="Show this problem; may be repeated.")
 @click.option(
     "--width",
     type=click.Choice(["column", "page"]),
     default="column",
     show_default=True,
-    help="Of the figures, as proceedings have them.",
+    help="As proceedings have them.",
 )
 @click.option("--png", "kinds", flag_value="png", multiple=True, help="Also each figure as PNG.")
 @click.option("--svg", "kinds", flag_value="svg", multiple=True, help="Also each figure as SVG.")
 @click.option("--pdf", "kinds", flag_value="pdf", multiple=True, help="Also each figure as PDF.")
-@LEVEL
-@SEED
+@questions
 def report(
     run_urls: tuple[str, ...],
     *,
@@ -108,13 +72,13 @@ def report(
     shown: tuple[str, ...],
     width: str,
     kinds: tuple[str, ...],
-    **asked: object,
+    asked: dict[str, Any],
 ) -> None:
-    """Write one HTML file that works offline: curves, cost, difficulty, exclusions, samples."""
+    """Write one HTML file that works offline: curves, cost, verifiers, exclusions, samples."""
     from vervet.reporting import write_figures, write_report
 
     runs = opened(run_urls)
-    analysis = measured(run_urls, **asked)
+    analysis = measured(run_urls, asked)
     path = Path(output or default_path(run_urls[0]))
     write_report(runs, analysis, path, problems=shown)
     click.echo(path)
