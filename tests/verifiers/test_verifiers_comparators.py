@@ -1,6 +1,7 @@
 """Comparators: what the benchmarks call right."""
 
 import math
+from itertools import count
 from typing import Any
 
 import pytest
@@ -128,6 +129,15 @@ def test_plain_values_cross_the_wire_unchanged(value: Any) -> None:
     found = decode(encode(value))
     assert exact([], found, value)
     assert type(found) is type(value)
+
+
+def test_iterators_equal_nothing_and_can_be_gone_through() -> None:
+    found = [
+        decode(encode(value)) for value in (iter([4, 5]), {5: 0, 4: 0}.keys(), map(abs, [5, 4]))
+    ]
+    assert [exact([], value, [4, 5]) for value in found] == [False] * 3
+    assert [EvalPlus("mbpp", "similar_elements", 0)([], v, (4, 5)) for v in found] == [True] * 3
+    assert type(decode(encode(count()))) is Opaque
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60))

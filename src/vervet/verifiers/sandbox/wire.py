@@ -7,6 +7,7 @@ here, and sets and dicts whose keys were made to collide are refused.
 
 import json
 from collections import deque
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -42,6 +43,23 @@ class Opaque:
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
+
+
+class Iterated(Opaque):
+    """What an iterator or a view gave: equal to nothing, as those are, but it can be gone through.
+
+    >>> Iterated([1, 2]) == [1, 2], set(Iterated([1, 2, 2]))
+    (False, {1, 2})
+    """
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: list[Any]) -> None:
+        super().__init__("iterator")
+        self.items = items
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
 
 
 def encode(value: Any) -> str:  # noqa: ANN401 - any plain value
@@ -136,5 +154,6 @@ READERS: dict[str, Any] = {
     "F": fraction,
     "D": Decimal,
     "n": numpy_scalar,
+    "I": lambda body: Iterated(value_of(body)),
     "?": lambda body: Opaque(str(body)[:80]),
 }

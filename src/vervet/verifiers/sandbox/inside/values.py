@@ -3,8 +3,9 @@
 Scalars and lists are themselves; the rest is an object with one key: a tuple `{"t": [...]}`, a
 set `{"s": ...}`, a frozenset `{"f": ...}`, a dict `{"d": [[k, v], ...]}`, bytes `{"b": latin-1}`,
 complex `{"c": [re, im]}`, a huge integer `{"i": hex}`, a Fraction `{"F": [n, d]}`, a Decimal
-`{"D": text}`, a numpy scalar `{"n": [dtype, value]}`. Anything else, a subclass that brings its
-own equality, order or hash among it, is `{"?": type name}`, which equals nothing.
+`{"D": text}`, a numpy scalar `{"n": [dtype, value]}`, a generator or another iterator or view
+`{"I": [...]}`, which equals nothing but can be gone through. Anything else, a subclass that brings
+its own equality, order or hash among it, is `{"?": type name}`, which equals nothing.
 
 The candidate's process can put any bytes on the wire, so this is no defence: it gives honest
 programs an exact reading. The defence is the reader's (`vervet.verifiers.sandbox.wire`).
@@ -13,11 +14,13 @@ programs an exact reading. The defence is the reader's (`vervet.verifiers.sandbo
 import json
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
+from itertools import islice
 from typing import Any
 
 DEPTH = 60
 HUGE_BITS = 8_000
 """Integers beyond this are written in hexadecimal: decimal conversion is quadratic."""
+LONGEST_ITERATOR = 100_000
 SCALARS = frozenset({int, str, float, bool, type(None)})
 COMPARISONS = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__")
 
@@ -81,6 +84,10 @@ class Encoder:
                 getattr(kind, name) is getattr(base, name) for name in COMPARISONS
             ):
                 return self.plain(read(value), depth + 1)
+        if kind.__module__ in {"builtins", "itertools"} and hasattr(kind, "__iter__"):
+            members = list(islice(value, LONGEST_ITERATOR))
+            if len(members) < LONGEST_ITERATOR:
+                return {"I": self.items(members, depth + 1)}
         return {"?": kind.__name__[:80]}
 
 
