@@ -170,42 +170,33 @@ def seed_of(sample: Sample, trial: int, of: str = "") -> int:
     return int.from_bytes(digest) >> (64 - SEED_BITS)
 
 
-def judge(  # noqa: PLR0913 - the settings of one judge, each with a default
+def judge(
     model: str | Sampler | Asks,
     *,
-    base_url: str = "",
     template: str = "",
-    chat: bool = True,
-    temperature: float = 0.7,
-    top_p: float = 0.95,
-    max_tokens: int = 1024,
     score: str = "hybrid",
     thoughts: Thoughts = "cut",
+    **asking: Any,  # noqa: ANN401 - as model_of has them
 ) -> Judge:
     """Return a verifier that asks a model.
 
     Args:
         model: an installed model (`marmoset-verifier`), `provider/name`, the name of a model at an
             OpenAI-compatible endpoint, a `Sampler`, or anything with `ask`.
-        base_url: the endpoint; OPENAI_BASE_URL by default.
         template: `zero-shot`, `few-shot`, `fine-tuned`, `reference`, `worked`, or a text with
             {problem} and {solution}, and {reference} or {worked} if wanted. By default the one
             the model was trained with, else `zero-shot`.
-        chat: whether the template is a user's turn or the beginning of a completion.
-        temperature: of the verification; the papers use 0.7 with top-p 0.95.
-        top_p: of the verification.
-        max_tokens: of the verification.
         score: `logprob` is p(Yes) or nothing, `binary` the word, `hybrid` p(Yes) else the word.
         thoughts: of the solution: `cut`, or `keep` to show them to the judge.
+        asking: how a named model is asked (`judging.asking.model_of`): `base_url`, `chat`,
+            `temperature` (0.7), `top_p` (0.95), `max_tokens` (1024).
 
     Raises:
-        ConfigError: no such model, template or score, or no address.
+        ConfigError: no such model, template, score or setting, or no address.
     """
     one_of("score", score, SCORES)
     one_of("thoughts", thoughts, THOUGHTS)
-    decoding = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
-    endpoint = "chat" if chat else "completions"
-    asked = model_of(model, base_url, **decoding, endpoint=endpoint)
+    asked = model_of(model, **asking)
     text = template_of(template or getattr(asked, "judged_by", "") or "zero-shot")
     identity = named(
         "judge", VERSION, model=asked.id, template=text, score=score, thoughts=thoughts

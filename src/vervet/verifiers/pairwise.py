@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp
+from typing import Any
 
 from vervet.errors import VerifierError
 from vervet.types import Asks, Outcome, Problem, Reply, Sample, Sampler, Token, Verdict
@@ -157,16 +158,13 @@ def chance_of_first(text: str, tokens: Sequence[Token] = ()) -> float | None:
     return sum(WORTH[name] * p for name, p in chances.items()) / mass if mass else WORTH[word]
 
 
-def pairwise(  # noqa: PLR0913 - the settings of one judge, each with a default
+def pairwise(
     model: str | Sampler | Asks,
     *,
     rivals: str = "samples",
     template: str = COMPARE,
-    base_url: str = "",
-    temperature: float = 0.7,
-    top_p: float = 0.95,
-    max_tokens: int = 1024,
     thoughts: Thoughts = "cut",
+    **asking: Any,  # noqa: ANN401 - as model_of has them
 ) -> Pairwise:
     """Return a verifier that asks a model which of two solutions is better.
 
@@ -174,11 +172,8 @@ def pairwise(  # noqa: PLR0913 - the settings of one judge, each with a default
         model: as for `judge`.
         rivals: `samples` of the same model, one for each trial, or the `reference` solution.
         template: a text with {problem}, {first} and {second}, and {reference} if wanted.
-        base_url: the endpoint; OPENAI_BASE_URL by default.
-        temperature: of the comparison.
-        top_p: of the comparison.
-        max_tokens: of the comparison.
         thoughts: of the solutions: `cut`, or `keep` to show them to the judge.
+        asking: how a named model is asked, as for `judge`.
 
     Raises:
         ConfigError: no such model, template or rivals.
@@ -186,7 +181,7 @@ def pairwise(  # noqa: PLR0913 - the settings of one judge, each with a default
     one_of("rivals", rivals, RIVALS)
     one_of("thoughts", thoughts, THOUGHTS)
     text = template_of(template, {}, ("problem", "first", "second"))
-    asked = model_of(model, base_url, temperature=temperature, top_p=top_p, max_tokens=max_tokens)
+    asked = model_of(model, **asking)
     identity = named(
         "pairwise", VERSION, model=asked.id, template=text, rivals=rivals, thoughts=thoughts
     )

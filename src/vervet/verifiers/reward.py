@@ -1,8 +1,8 @@
-"""Reward models behind HTTP: a number for a solution, or one for each of its steps.
+"""Reward models, behind HTTP or in this process: a number for a solution, or for each step.
 
-An outcome model gives one score; a process model gives several, which are reduced to one by
-their last, least, product or mean. The score is the verdict's; the outcome says whether it
-reaches a threshold.
+An outcome model gives one score; a process model gives several, or an outcome model is asked about
+the solution up to each of its steps. They are reduced to one by their last, least, product or mean.
+The score is the verdict's; the outcome says whether it reaches a threshold.
 """
 
 import json
@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, prod
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 from vervet.errors import ConfigError, VerifierError
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.answer import TRUNCATED, Traits, named, without_thoughts
 from vervet.verifiers.endpoint import Endpoint, endpoint
+from vervet.verifiers.in_process import InProcess
 
 VERSION = "1"
 REDUCERS: Mapping[str, Callable[[Sequence[float]], float]] = {
@@ -33,6 +34,18 @@ TRAITS = Traits(
 )
 
 
+IN_PROCESS = "in-process"
+LIMITS: Mapping[str, float] = {"seconds": 60.0, "tries": 5}
+
+
+class Posts(Protocol):
+    """Whoever answers a JSON body: a server, or a model in this process."""
+
+    async def post(self, path: str, body: Mapping[str, Any], /) -> Any:  # noqa: ANN401 - any JSON
+        """Return the reply."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How a server is asked, and where in its reply the score is."""
@@ -41,7 +54,10 @@ class Form:
     body: Any
     """JSON in which {model}, {problem} and {solution} stand for themselves."""
     scores: str
-    """Keys and positions that lead to the score, or to a list of them: `data.0.score`."""
+    """Keys and positions that lead to the score, or to a list of them: `data.0.score`.
+
+    A star stands for every item of a list: `data.0.data.*.-1`.
+    """
 
 
 TALK = [
@@ -67,11 +83,13 @@ class Reward:
     """Scores a solution by a reward model."""
 
     id: str
-    where: Endpoint
+    where: Posts
     model: str
     form: Form
     reduce: str
     threshold: float
+    steps: str = ""
+    """What stands between steps that are scored one after another; none by default."""
     traits: Traits = field(default=TRAITS)
 
     async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
@@ -84,10 +102,15 @@ class Reward:
         if not solution or sample.finish == "length":
             detail = TRUNCATED if sample.finish == "length" else "an empty reply"
             return self._verdict(sample, trial, None, (), detail)
+        scores: list[float] = []
+        for part in prefixes(solution, self.steps):
+            scores += await self._scores(problem, part)
+        return self._verdict(sample, trial, REDUCERS[self.reduce](scores), scores, "")
+
+    async def _scores(self, problem: Problem, solution: str) -> tuple[float, ...]:
         words = dict(zip(PLACES, (self.model, problem.prompt, solution), strict=True))
         reply = await self.where.post(self.form.path, filled(self.form.body, words))
-        scores = numbers(found(reply, self.form.scores), self.form.scores)
-        return self._verdict(sample, trial, REDUCERS[self.reduce](scores), scores, "")
+        return numbers(found(reply, self.form.scores), self.form.scores)
 
     def _verdict(
         self,
@@ -109,6 +132,18 @@ class Reward:
             detail=detail,
             evidence=json.dumps({"scores": list(scores)}) if len(scores) > 1 else "",
         )
+
+
+def prefixes(solution: str, steps: str) -> list[str]:
+    r"""Return the solution up to each of its steps; the solution alone where nothing parts them.
+
+    >>> prefixes("3+4=7\n\n7*2=14\nA: 14", "\n")
+    ['3+4=7', '3+4=7\n\n7*2=14', '3+4=7\n\n7*2=14\nA: 14']
+    """
+    if not steps:
+        return [solution]
+    parts = solution.split(steps)
+    return [steps.join(parts[: end + 1]) for end, part in enumerate(parts) if part.strip()]
 
 
 def filled(body: Any, words: Mapping[str, str]) -> Any:  # noqa: ANN401 - any JSON
@@ -146,11 +181,17 @@ def found(reply: Any, path: str) -> Any:  # noqa: ANN401 - any JSON
 
     >>> found({"data": [{"score": 0.5}]}, "data.0.score")
     0.5
+    >>> found({"data": [[0.2, 0.8], [0.4, 0.6]]}, "data.*.-1")
+    [0.8, 0.6]
 
     Raises:
         VerifierError: nothing stands there.
     """
     here = reply
+    before, star, rest = path.partition("*")
+    if star:
+        items = found(reply, before)
+        return [found(item, rest) for item in items] if isinstance(items, list) else items
     for step in filter(None, path.split(".")):
         try:
             here = here[int(step)] if isinstance(here, list) else here[step]
@@ -186,21 +227,26 @@ def reward(
     scores: str = "",
     reduce: str = "last",
     threshold: float = 0.5,
-    seconds: float = 60.0,
+    steps: str = "",
+    **limits: Any,  # noqa: ANN401 - as Endpoint has them
 ) -> Reward:
-    """Return a verifier that asks a reward model over HTTP.
+    """Return a verifier that asks a reward model.
 
     Args:
-        model: its name at the server.
-        base_url: the server; OPENAI_BASE_URL by default.
+        model: its name at the server; in process its folder, or its name on the hub.
+        base_url: the server, OPENAI_BASE_URL by default; or `in-process` for a
+            sequence-classification model of transformers, loaded here (`vervet[torch]`).
         form: `score`, `pooling`, `classify`, `tei`, or a `Form` for any JSON endpoint.
         scores: where the score is in the reply, instead of the form's own place.
         reduce: of a process model's scores: `last`, `min`, `product`, `mean`.
         threshold: the least score that is accepted.
-        seconds: wall time of one try.
+        steps: what stands between the steps of a solution, such as a new line, to score the
+            solution up to each of them; by default it is scored once.
+        limits: of a server: `seconds` of one try (60), and `tries` (5).
 
     Raises:
         ConfigError: no such form or reduction, or no address.
+        MissingExtra: `in-process` is asked for and torch is not installed.
     """
     if isinstance(form, str) and form not in FORMS:
         raise ConfigError(f"reward: form {form!r} is none of {', '.join(FORMS)}.")
@@ -219,6 +265,14 @@ def reward(
         scores=asked.scores,
         reduce=reduce,
         threshold=threshold,
+        **({"steps": steps} if steps else {}),
     )
-    where = endpoint("reward", base_url, seconds=seconds)
-    return Reward(identity, where, model, asked, reduce, threshold)
+    where: Posts = InProcess(model) if base_url == IN_PROCESS else _server(base_url, limits)
+    return Reward(identity, where, model, asked, reduce, threshold, steps)
+
+
+def _server(base_url: str, limits: Mapping[str, Any]) -> Endpoint:
+    unknown = set(limits) - set(LIMITS)
+    if unknown:
+        raise ConfigError(f"reward: no setting {', '.join(sorted(unknown))}.")
+    return endpoint("reward", base_url, **{**LIMITS, **limits})

@@ -8,6 +8,7 @@ more than the one rating that was drawn.
 import re
 from collections.abc import Mapping, Sequence
 from math import exp
+from typing import Any
 
 from vervet.errors import ConfigError
 from vervet.types import Asks, Outcome, Sampler, Token
@@ -58,7 +59,7 @@ def mean_rating(token: Token | None, rating: int, allowed: range) -> float:
     return sum(grade * p for grade, p in known.items()) / mass if mass > 0 else float(rating)
 
 
-def rubric(  # noqa: PLR0913 - the settings of one judge, each with a default
+def rubric(
     model: str | Sampler | Asks,
     *,
     criteria: str = CRITERIA,
@@ -66,11 +67,8 @@ def rubric(  # noqa: PLR0913 - the settings of one judge, each with a default
     high: int = 5,
     threshold: float = 0.75,
     guide: str = "none",
-    base_url: str = "",
-    temperature: float = 0.7,
-    top_p: float = 0.95,
-    max_tokens: int = 1024,
     thoughts: Thoughts = "cut",
+    **asking: Any,  # noqa: ANN401 - as model_of has them
 ) -> Judge:
     """Return a verifier that asks a model for a rating by `criteria`.
 
@@ -81,11 +79,8 @@ def rubric(  # noqa: PLR0913 - the settings of one judge, each with a default
         high: the rating of one that meets all.
         threshold: the least score that is accepted, 0..1: 0.75 is a 4 of 1 to 5.
         guide: `none`, or whether the judge is shown the `reference` answer or a `worked` solution.
-        base_url: the endpoint; OPENAI_BASE_URL by default.
-        temperature: of the grading.
-        top_p: of the grading.
-        max_tokens: of the grading.
         thoughts: of the solution: `cut`, or `keep` to show them to the judge.
+        asking: how a named model is asked, as for `judge`.
 
     Raises:
         ConfigError: no such model, guide or range.
@@ -96,7 +91,7 @@ def rubric(  # noqa: PLR0913 - the settings of one judge, each with a default
         raise ConfigError(
             f"rubric: low {low} must be below high {high}, and threshold {threshold} from 0 to 1."
         )
-    asked = model_of(model, base_url, temperature=temperature, top_p=top_p, max_tokens=max_tokens)
+    asked = model_of(model, **asking)
     words = {"{rubric}": criteria, "{low}": str(low), "{high}": str(high)}
     head = RUBRIC
     for place, text in words.items():

@@ -45,14 +45,25 @@ class Sampled:
         raise VerifierError("the judge's model gave no reply")
 
 
-def model_of(model: str | Sampler | Asks, base_url: str, **settings: Any) -> Asks:  # noqa: ANN401
-    """Return whom to ask.
+def model_of(
+    model: str | Sampler | Asks,
+    *,
+    base_url: str = "",
+    chat: bool = True,
+    temperature: float = 0.7,
+    top_p: float = 0.95,
+    max_tokens: int = 1024,
+) -> Asks:
+    """Return whom to ask; a named model has no use for a setting it does not know.
 
     Args:
         model: an installed model (`marmoset-verifier`), `provider/name`, the folder of a small
             Llama model, the name of a model at `base_url` or OPENAI_BASE_URL, or an object.
         base_url: the endpoint's address.
-        settings: how to decode; what a named model has no setting for is left out.
+        chat: whether a prompt is a user's turn or the beginning of a completion.
+        temperature: of the answers; the papers use 0.7 with top-p 0.95.
+        top_p: of the answers.
+        max_tokens: of the answers.
 
     Raises:
         ConfigError: no such model, or no address.
@@ -63,8 +74,12 @@ def model_of(model: str | Sampler | Asks, base_url: str, **settings: Any) -> Ask
     entry = registry.names("models")[name]
     with boundary(ConfigError, name):
         takes = set(signature(entry.load()).parameters)
+    settings: dict[str, Any] = {
+        "temperature": temperature, "top_p": top_p, "max_tokens": max_tokens
+    }  # fmt: skip
     if "host" in takes:  # every OpenAI-compatible endpoint
-        settings = settings | ({"base_url": base_url} if base_url else {})
+        settings["endpoint"] = "chat" if chat else "completions"
+        settings |= {"base_url": base_url} if base_url else {}
     else:
         settings = {key: value for key, value in settings.items() if key in takes}
     made = registry.find("models", name, **{**settings, **fixed})
