@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from vervet.policies.mixture import Mixture
     from vervet.policies.pandora import Pandora
     from vervet.policies.posterior import Posterior
+    from vervet.policies.refine import Refine
     from vervet.policies.verify_then_vote import VerifyThenVote
     from vervet.policies.verify_ties import VerifyTies
     from vervet.policies.weighted import Weighted
@@ -72,6 +73,7 @@ _HOMES = {
     "Posterior": "vervet.policies.posterior",
     "Problem": "vervet.types",
     "ProblemSet": "vervet.problems.problem_set",
+    "Refine": "vervet.policies.refine",
     "Run": "vervet.store",
     "Sample": "vervet.types",
     "Sampler": "vervet.types",
@@ -123,6 +125,7 @@ __all__ = [
     "Posterior",
     "Problem",
     "ProblemSet",
+    "Refine",
     "Run",
     "Sample",
     "Sampler",

@@ -54,6 +54,9 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "live-code-bench": "vervet.problems.live_code_bench:live_code_bench",
         "minif2f": "vervet.problems.minif2f:minif2f",
         "minif2f-rocq": "vervet.problems.minif2f:minif2f_rocq",
+        "swe-bench": "vervet.problems.swe_bench:swe_bench",
+        "swe-bench-full": "vervet.problems.swe_bench:swe_bench_full",
+        "swe-bench-verified": "vervet.problems.swe_bench:swe_bench_verified",
         "files": "vervet.problems.files:files",
     },
     "models": {
@@ -92,10 +95,12 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "judge": "vervet.verifiers.judge:judge",
         "rubric": "vervet.verifiers.rubric:rubric",
         "pairwise": "vervet.verifiers.pairwise:pairwise",
+        "ensemble": "vervet.verifiers.ensemble:ensemble",
         "reward": "vervet.verifiers.reward:reward",
         "rocq": "vervet.verifiers.formal.rocq:Rocq",
         "lean": "vervet.verifiers.formal.lean:Lean",
         "patch": "vervet.verifiers.patches.patch:Patch",
+        "swe-bench": "vervet.verifiers.patches.official:Official",
         "cached": "vervet.verifiers.wrap:cached",
         "limited": "vervet.verifiers.wrap:limited",
         "repeated": "vervet.verifiers.wrap:repeated",
@@ -116,9 +121,12 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "abstain": "vervet.policies.abstain:abstain",
         "cascade": "vervet.policies.cascade:cascade",
         "mixture": "vervet.policies.mixture:Mixture",
+        "refine": "vervet.policies.refine:Refine",
     },
     "formats": {
         "table": "vervet.transfer.importing:import_table",
+        "swe-bench-predictions": "vervet.transfer.swe_bench:import_predictions",
+        "swe-bench-reports": "vervet.transfer.swe_bench:import_reports",
     },
 }
 

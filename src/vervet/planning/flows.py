@@ -7,7 +7,7 @@ import numpy as np
 
 from vervet.planning.archive import Archive, Ints, Shelf
 from vervet.planning.outcome import Outcome
-from vervet.policies.flow import Choice, Draw, Flow, Policy, Pool, replay
+from vervet.policies.flow import Choice, Flow, Policy, Pool, Verify, replay
 from vervet.types import Problem, Sample, Selection
 
 
@@ -27,7 +27,7 @@ class _Timed:
             while True:
                 before = len(pool.samples)
                 pool = yield request
-                if isinstance(request, Draw):
+                if not isinstance(request, Verify):
                     latest = [s.seconds for s in pool.samples[before:]]
                 else:
                     latest = [

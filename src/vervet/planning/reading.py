@@ -47,11 +47,13 @@ def read(runs: Sequence[Run], *, truth: str = "", usable: Sequence[str] = ()) ->
     table = price_table()
     said = {i: s for run in runs for i, s in run.descriptions("samplers").items()}
     judges = {i: s for run in runs for i, s in run.descriptions("verifiers").items()}
-    merged, left_out = _common([_short(row) for run in runs for row in recorded_problems(run)])
-    rows = [(problem, _priced(recorded, said, table)) for problem, recorded in merged]
-    names = verifiers_in(rows)
+    later = {str(s.get("model", i)) for i, s in said.items() if "revises" in s}
+    rows = [_first_turns(row, later) for run in runs for row in recorded_problems(run)]
+    merged, left_out = _common([_short(row) for row in rows])
+    priced = [(problem, _priced(recorded, said, table)) for problem, recorded in merged]
+    names = verifiers_in(priced)
     right = truth or _only(names)
-    kept = archive(rows, right, prices=_judge_prices(judges, table))
+    kept = archive(priced, right, prices=_judge_prices(judges, table))
     return describe(kept, usable=usable, models=_specs(said), left_out=left_out)
 
 
@@ -71,6 +73,13 @@ def describe(
             raise ConfigError(f"no verdicts of {name!r}. There are: {', '.join(heard)}.")
     names = models or {model: model for model in kept.shelves}
     return Found(kept, readers, tuple(usable or allowed), names, left_out)
+
+
+def _first_turns(row: tuple[Problem, Recorded], later: set[str]) -> tuple[Problem, Recorded]:
+    """Leave out replies to what a verifier said: they are not draws of a model's own."""
+    problem, recorded = row
+    kept = {model: drawn for model, drawn in recorded.samples.items() if model not in later}
+    return problem, Recorded(kept, recorded.verdicts)
 
 
 def _short(row: tuple[Problem, Recorded]) -> tuple[Problem, Recorded]:
@@ -154,6 +163,8 @@ def _specs(said: Mapping[str, Any]) -> dict[str, str]:
     """Return provider/name of every model, by the name it has in the run."""
     specs = {}
     for sampler_id, settings in said.items():
+        if "revises" in settings:
+            continue
         model = str(settings.get("model", sampler_id))
         host = str(settings.get("host") or settings.get("provider") or "")
         specs[model] = f"{host}/{model}" if host and host != model else model

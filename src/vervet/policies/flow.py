@@ -1,7 +1,7 @@
 """A policy decides, for one problem, what to draw, what to verify and what to return.
 
-Policies do no I/O. `flow` is a generator: it yields a `Draw` or a `Verify`, is sent the `Pool` as
-it stands afterwards, and returns a `Choice`. `replay` drives a flow over recorded rows;
+Policies do no I/O. `flow` is a generator: it yields a `Draw`, a `Verify` or a `Revise`, is sent the
+`Pool` as it stands afterwards, and returns a `Choice`. `replay` drives a flow over recorded rows;
 `vervet.selection.solve` drives the same flow against live models. Samples are numbered in the
 order in which they were asked for, never in which they arrived, so both drivers decide alike.
 
@@ -35,6 +35,21 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
+class Revise:
+    """Ask for the sample at `position` again, its model being shown what `verifier` said of it.
+
+    The reply is turn t + 1 of the same sample: it has its index, and `revised_id` as its sampler,
+    so that a model's own samples stay independent draws. A sample is revised once.
+    """
+
+    position: int
+    verifier: str
+
+
+Request: TypeAlias = Draw | Verify | Revise
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """What a flow returns: a place in the pool, or None when it abstains, and why."""
 
@@ -47,10 +62,11 @@ class Choice:
 class Pool:
     """Everything known about one problem so far; read it, never change it."""
 
-    __slots__ = ("_verdicts", "samples")
+    __slots__ = ("_parents", "_verdicts", "samples")
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []
+        self._parents: dict[int, int] = {}
         self._verdicts: dict[tuple[int, str], tuple[Verdict, ...]] = {}
 
     def about(self, position: int, verifier: str) -> tuple[Verdict, ...]:
@@ -82,6 +98,24 @@ class Pool:
         ]
         return sum(scores) / len(scores)
 
+    def turns(self, position: int) -> list[int]:
+        """Return the places of a sample and of all that it revises, the first turn first."""
+        found = [position]
+        while (parent := self._parents.get(found[0])) is not None:
+            found.insert(0, parent)
+        return found
+
+    def next_turn(self, request: Revise) -> tuple[str, int]:
+        """Return what names the sample that a request asks for: (sampler_id, index)."""
+        turns = self.turns(request.position)
+        first = self.samples[turns[0]]
+        return revised_id(first.sampler_id, request.verifier, len(turns) + 1), first.index
+
+    def revised(self, position: int, sample: Sample) -> None:
+        """Take in the next turn of the sample at `position`; for drivers only."""
+        self._parents[len(self.samples)] = position
+        self.samples.append(sample)
+
     def drawn(self, samples: Sequence[Sample]) -> None:
         """Take in samples; for drivers only."""
         self.samples.extend(samples)
@@ -112,7 +146,16 @@ def _paid(sample: Sample) -> int:
     return prompt + (sample.completion_tokens or 0)
 
 
-Flow: TypeAlias = Generator[Draw | Verify, Pool, Choice]
+def revised_id(sampler_id: str, verifier: str, turn: int) -> str:
+    """Return whose sample turn `turn` is: the model that was shown what `verifier` said.
+
+    >>> revised_id("llama@1f", "unit-tests", 2)
+    'llama@1f+unit-tests.2'
+    """
+    return f"{sampler_id}+{verifier}.{turn}"
+
+
+Flow: TypeAlias = Generator[Request, Pool, Choice]
 
 
 @runtime_checkable
@@ -193,12 +236,14 @@ def replay(
         NotRecorded: the policy asked for more samples or verdicts than were recorded.
     """
     pool, flow = Pool(), policy.flow(problem)
-    supply = {model: iter(order[model]) for model in recorded.samples}
+    supply = {model: iter(places) for model, places in order.items()}
     try:
         request = next(flow)
         while True:
             if isinstance(request, Draw):
                 pool.drawn(_recorded_samples(request, recorded, supply))
+            elif isinstance(request, Revise):
+                pool.revised(request.position, _recorded_turn(request, pool, recorded))
             else:
                 _recall(request, pool, recorded)
             request = flow.send(pool)
@@ -236,6 +281,19 @@ def _recorded_samples(
             f"Draw more with `vervet sample -n N`, N > {have}."
         )
     return [recorded.samples[model][place] for place in taken]
+
+
+def _recorded_turn(request: Revise, pool: Pool, recorded: Recorded) -> Sample:
+    name, index = pool.next_turn(request)
+    for samples in recorded.samples.values():
+        for sample in samples:
+            if (sample.sampler_id, sample.index) == (name, index):
+                return sample
+    turn = name.rpartition(".")[2]
+    raise NotRecorded(
+        f"turn {turn} of sample {index} was never drawn: a reply to what {request.verifier!r} said "
+        "of it cannot be replayed. Draw it with `vervet solve --policy refine:...`."
+    )
 
 
 def _recall(request: Verify, pool: Pool, recorded: Recorded) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 from vervet import registry
 from vervet.errors import ConfigError
-from vervet.policies.flow import Choice, Draw, Flow, Policy, Pool, Verify
+from vervet.policies.flow import Choice, Flow, Policy, Pool, Request, Revise, Verify
 from vervet.types import Sample, Verdict
 
 
@@ -68,7 +68,7 @@ class Later(Pool):
         return self.whole.about(position + self.start, verifier)
 
 
-def after(flow: Flow, pool: Pool) -> Generator[Draw | Verify, Pool, tuple[Choice, Pool]]:
+def after(flow: Flow, pool: Pool) -> Generator[Request, Pool, tuple[Choice, Pool]]:
     """Run `flow` on what is drawn after `pool`; return its choice and the pool, both of the whole.
 
     `return (yield from after(policy.flow(problem), pool))`.
@@ -80,6 +80,8 @@ def after(flow: Flow, pool: Pool) -> Generator[Draw | Verify, Pool, tuple[Choice
             if isinstance(request, Verify):
                 moved = [position + start for position in request.positions]
                 request = Verify(moved, request.verifier, request.trials)
+            elif isinstance(request, Revise):
+                request = Revise(request.position + start, request.verifier)
             pool = yield request
             request = flow.send(Later(pool, start) if start else pool)
     except StopIteration as stop:

@@ -7,11 +7,21 @@ decides nothing.
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from vervet.errors import ConfigError, ModelError, VervetError, boundary
-from vervet.policies.flow import Choice, Draw, Policy, Pool, Verify, selection
+from vervet.policies.flow import (
+    Choice,
+    Draw,
+    Policy,
+    Pool,
+    Request,
+    Revise,
+    Verify,
+    selection,
+)
+from vervet.policies.refine import conversation
 from vervet.types import Outcome, Problem, Sample, Sampler, Selection, Verdict, Verifier
 
 Part = TypeVar("Part")
@@ -61,10 +71,7 @@ class Drive:
         try:
             request = next(flow)
             while True:
-                answer: AsyncGenerator[Row, None] = (
-                    self._draw(request) if isinstance(request, Draw) else self._verify(request)
-                )
-                async with aclosing(answer) as rows:
+                async with aclosing(self._answer(request)) as rows:
                     async for row in rows:
                         yield row
                 request = flow.send(self.pool)
@@ -72,7 +79,29 @@ class Drive:
             self.choice = stop.value
             yield selection(self.policy, self.problem, self.pool, stop.value)
 
-    async def _draw(self, request: Draw) -> AsyncGenerator[Sample, None]:
+    def _answer(self, request: Request) -> AsyncGenerator[Row, None]:
+        if isinstance(request, Draw):
+            return self._draw(request)
+        return self._revise(request) if isinstance(request, Revise) else self._verify(request)
+
+    async def _revise(self, request: Revise) -> AsyncGenerator[Row, None]:
+        """Ask the model of a sample again, in a conversation of all its turns so far."""
+        known, pool = self.known.samples, self.pool
+        wanted = pool.next_turn(request)
+        if wanted not in known:
+            turns = pool.turns(request.position)
+            base = pool.samples[turns[0]].sampler_id
+            sampler = next(s for s in self.parts.samplers.values() if s.id == base)
+            told = [(pool.samples[p].text, pool.judged(p, request.verifier)) for p in turns]
+            with boundary(ModelError, wanted[0]):
+                async for sample in sampler.draw(conversation(self.problem, told), [wanted[1]]):
+                    known[wanted] = replace(sample, sampler_id=wanted[0])
+                    yield known[wanted]
+        if wanted not in known:
+            raise ModelError(f"{wanted[0]}: the next turn of sample {wanted[1]} did not come")
+        pool.revised(request.position, known[wanted])
+
+    async def _draw(self, request: Draw) -> AsyncGenerator[Row, None]:
         known = self.known.samples
         sampler = named(self.parts.samplers, request.model, "model")
         first = sum(sample.sampler_id == sampler.id for sample in self.pool.samples)
@@ -88,7 +117,7 @@ class Drive:
             raise ModelError(f"{sampler.id}: {short} of {request.count} samples did not come")
         self.pool.drawn([known[sampler.id, i] for i in wanted])
 
-    async def _verify(self, request: Verify) -> AsyncGenerator[Verdict, None]:
+    async def _verify(self, request: Verify) -> AsyncGenerator[Row, None]:
         known, pool = self.known.verdicts, self.pool
         verifier = named(self.parts.verifiers, request.verifier, "verifier")
         asked = [(p, t) for p in request.positions for t in range(request.trials)]

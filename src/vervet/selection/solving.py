@@ -99,6 +99,7 @@ class _Solving:
         self.samplers = dict(samplers)
         self.verifiers = dict(verifiers)
         self.failures: Counter[str] = Counter()
+        self.described: set[str] = set()
 
     async def solve(self, problems: list[Problem], engine: Engine | None, watch: Watcher) -> Solved:
         """Describe who takes part, then fill the selections."""
@@ -137,8 +138,22 @@ class _Solving:
         )
 
     def _store(self, rows: list[Row]) -> None:
+        for name in {row.sampler_id for row in rows if isinstance(row, Sample)} - self.described:
+            self.described.add(name)
+            self._describe_turn(name)
         for table in TABLES:
             self.run.append([row for row in rows if isinstance(row, table)])
+
+    def _describe_turn(self, name: str) -> None:
+        """Record what a later turn is of: the model's settings, the verifier and the turn."""
+        for sampler in self.samplers.values():
+            base, plus, turn = name.partition(f"{sampler.id}+")
+            if plus and not base:
+                settings = dict(sampler.describe())
+                model = f"{settings.get('model', sampler.id)}+{turn}"
+                self.run.describe(
+                    "samplers", name, {**settings, "model": model, "revises": sampler.id}
+                )
 
     def _ended(self, problem: Problem, error: VervetError | None) -> None:
         if isinstance(error, ConfigError):
