@@ -36,6 +36,11 @@ SAID = [
     (r"\text{no solution}", r"\text{no solution}"),
     ("Therefore\n\\[\n\\frac{3}{4}\n\\]", r"\frac{3}{4}"),
     ("The answer is\n\\[\nx^2\n\\]", "x^2"), ("so\n$$x = \\pi$$", r"\pi"), ("So x = 5", "5"),
+    (r"\boxed{(2, 2)} \quad \text{and} \quad \boxed{(6, 2)}", "(2, 2),(6, 2)"),
+    ("Final Answer: The largest $n$ is 34.", "34"), ("The answer is $12$ and $13$.", "12,13"),
+    ("The volume of $ABCH$ is 120.", "120"), ("The chance that Alice wins is 2/3. Bye", "2/3"),
+    ("We know $1+nd = 91$. Therefore, there are 12 sequences that meet it.", "12"),
+    ("Final Answer: Jane started growing the sphere 3 hours ago. I hope it is correct.", "3"),
     (r"\boxed{unclosed", None), (r"First \boxed{1}, then \boxed{}", "1"),
 ]  # fmt: skip
 

@@ -130,8 +130,8 @@ def is_range(node: Node) -> bool:
 def listed(items: Iterable[Node]) -> list[str]:
     """Return the classes of a list's items; assignments to different names keep their names."""
     items = tuple(items)
-    names = {item.sides[0] for item in items if isinstance(item, Relation) and is_assignment(item)}
-    if len(names) <= 1:
+    names = [item.sides[0] for item in items if isinstance(item, Relation) and is_assignment(item)]
+    if len({stem(name) for name in names}) <= 1:
         return [canonical(item) for item in items]
     return [
         f"{canonical(item.sides[0])} = {canonical(item.sides[1])}"
@@ -139,6 +139,15 @@ def listed(items: Iterable[Node]) -> list[str]:
         else canonical(item)
         for item in items
     ]
+
+
+def stem(name: Node) -> Node:
+    """Return a name without its subscript: the roots x_1 and x_2 are both values of x.
+
+    >>> stem(Symbol("x_1")), stem(Symbol("y"))
+    (Symbol(name='x'), Symbol(name='y'))
+    """
+    return Symbol(name.name.partition("_")[0]) if isinstance(name, Symbol) else name
 
 
 def is_assignment(node: Relation) -> bool:

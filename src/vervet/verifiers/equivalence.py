@@ -80,7 +80,9 @@ def _meets(reference: Node, answer: Node) -> bool:
     mine, yours = readings(reference), readings(answer)
     if canonical(reference) in yours or canonical(answer) in mine:
         return True
-    if isinstance(reference, Relation) and isinstance(answer, Relation):
+    if _is_equations(reference) or (
+        isinstance(reference, Relation) and isinstance(answer, Relation)
+    ):
         return bool(mine & yours)
     return _percent(reference, answer) or _percent(answer, reference)
 
@@ -93,12 +95,24 @@ def readings(node: Node) -> set[str]:
             return {canonical(node.sides[1])} | readings(node.sides[1])
         case Relation(signs, sides) if signs[0] == "\\in":
             return readings(sides[1])
+        case Many("list", items) if _is_equations(node):
+            values = [canonical(item.sides[1]) for item in items if isinstance(item, Relation)]
+            return {f"({', '.join(values)})"}
         case Many("list", items):
             values = [canonical(item) for item in items]
             return {f"({', '.join(values)})", f"{{{', '.join(sorted(set(values)))}}}"}
         case Many("set", items):
             return {", ".join(sorted(listed(items)))}
     return set()
+
+
+def _is_equations(node: Node) -> bool:
+    """Whether it gives several names a value each: `k = 45, n = 2`, answered by `45, 2`."""
+    return (
+        isinstance(node, Many)
+        and node.kind == "list"
+        and all(isinstance(item, Relation) and is_assignment(item) for item in node.items)
+    )
 
 
 def _percent(one: Node, other: Node) -> bool:

@@ -11,8 +11,9 @@ MARKER = re.compile(
 """What people write before an answer: `the answer is`, `Final Answer:`, a line `A: 18`."""
 TAIL = 20_000
 """Characters at the end of a reply in which a marker or a last number is looked for."""
+SPACING = r"(?:[\s$,;]|\\q?quad|\\[,;:! ])*"
 BETWEEN_BOXES = re.compile(
-    r"[\s$,;.]*(?:\\text\{\s*)?(?:and|or|,|;)?(?:\s*\})?[\s$,;]*(?:[a-z]\s*=\s*)?"
+    rf"\.?{SPACING}(?:\\text\{{\s*)?(?:and|or|,|;)?(?:\s*\}})?{SPACING}(?:[a-z]\s*=\s*)?"
 )
 OPENING = re.compile(r"^(?:[\s*_]|\\\[|\$\$)+")
 LONGEST_JOINT = 40
@@ -75,6 +76,8 @@ def last_boxed(text: str) -> str | None:
 
     >>> last_boxed(r"First \boxed{1}. No: the roots are \boxed{2} and \boxed{3}.")
     '2,3'
+    >>> last_boxed(r"\boxed{(2, 2)} \quad \text{and} \quad \boxed{(6, 2)}")
+    '(2, 2),(6, 2)'
     """
     found = boxes(text)
     if not found:

@@ -66,6 +66,7 @@ def _spelling(match: re.Match[str]) -> str:
 
 Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 RULES: tuple[Rule, ...] = (
+    (re.compile(r"\\q?quad(?=[A-Za-z])"), " "),
     # white space, the rows of matrices, what sets mathematics off from text
     (re.compile(r"\s+"), " "),
     (re.compile(r"\\\\"), ROWS),

@@ -10,6 +10,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from vervet.verifiers.canonical import math_class
 from vervet.verifiers.equivalence import same
 from vervet.verifiers.extract import after_marker, last_boxed, last_line
 from vervet.verifiers.latex import COMMAND, LONGEST, tidy
-from vervet.verifiers.number import last_number
+from vervet.verifiers.number import first_number, last_number
 from vervet.verifiers.workers import Limits, Workers
 
 VERSION = "1"
@@ -31,7 +32,16 @@ MINERVA = re.compile(
 """Lewkowycz et al. 2022 (arXiv:2206.14858), appendix D.1: the first match."""
 INLINE = re.compile(r"\$([^$\n]+)\$|\\\((.+?)\\\)")
 SENTENCE_END = re.compile(r"\.\s|,? (?:because|since|as|so|which|where)\b")
+SUBJECT = re.compile(
+    r"[A-Za-z][^$]{0,200}\$[^$\n]+\$[^$.]{0,100}?\b(?:is|are|equals)\b:?\s*(?=[-$\\(\[0-9])"
+)
+"""`The largest $n$ is`: the formula is what is asked about, not the answer."""
+BEYOND = re.compile(r"[^$.]{0,100}?\b(?:is|are|equals)\s+(?=-?[0-9])")
+CONCLUSION = re.compile(r"(?:Therefore|Thus|Hence|So)\b[^$\n.]*[0-9][^$\n]*?(?:\.\s|\.?$)")
+AND = re.compile(r"(?:\s|\bor\b|\band\b|,|;)+")
 LONGEST_LINE = 2_000
+SENTENCE = 4
+"""Words from which a clause is a sentence; its only number is then the answer."""
 LONGEST_NAME = 60
 NAME = re.compile(r"\\text\s*\{[^{}]*\}|[A-Za-z]+(?: [A-Za-z]+)?\.?")
 """A reply that is nothing but one or two words."""
@@ -194,9 +204,8 @@ def closing(text: str) -> str | None:
         line = last_line(text.rstrip().removesuffix("\\]").removesuffix("$$"))
     if not line or len(line) > LONGEST_LINE:
         return None
-    if formulas := INLINE.findall(line):
-        dollars, parentheses = formulas[-1]
-        return str(dollars or parentheses)
+    if formulas := list(INLINE.finditer(line)):
+        return beyond(line[formulas[-1].end() :]) or formulas[-1][1] or formulas[-1][2]
     bare = line.replace("$", "").replace("\\[", "").strip()
     if not WORDS.search(bare) and not bare.isdigit():
         return bare.rpartition("=")[2].strip() or None
@@ -205,16 +214,41 @@ def closing(text: str) -> str | None:
     return last_number(line)
 
 
+def beyond(tail: str) -> str | None:
+    """Return the number that a text states behind its last formula.
+
+    >>> beyond(" is 120."), beyond(". Therefore, there are 12 of them. Good luck!"), beyond(" m.")
+    ('120', '12', None)
+    """
+    if named := BEYOND.match(tail):
+        return first_number(tail[named.end() :])
+    concluded = CONCLUSION.search(tail)
+    return last_number(concluded[0]) if concluded else None
+
+
 def statement(rest: str) -> str | None:
-    r"""Return the answer that follows `the answer is`: its first formula, or its first clause.
+    r"""Return the answer that follows `the answer is`: its first formulas, or its first clause.
 
     >>> statement(r"$\pi$ (since 2 < 3)."), statement("**42** because of that.")
     ('\\pi', '42')
+    >>> statement("The largest $n$ is 34."), statement("$12$ and $13$.")
+    ('34', '12,13')
+    >>> statement("Jane started to grow it 3 hours ago. I hope it is correct.")
+    '3'
     """
-    formula = INLINE.search(rest[:LONGEST_LINE])
-    if formula:
-        return formula[1] or formula[2]
-    clause = SENTENCE_END.split(rest[:LONGEST_LINE].replace("**", ""), maxsplit=1)[0]
+    line = rest[:LONGEST_LINE]
+    if asked := SUBJECT.match(line):
+        line = line[asked.end() :]
+    if formulas := list(INLINE.finditer(line)):
+        listed = [formulas[0]]
+        for before, after in pairwise(formulas):
+            if not AND.fullmatch(line, before.end(), after.start()):
+                break
+            listed.append(after)
+        return ",".join(formula[1] or formula[2] for formula in listed)
+    clause = SENTENCE_END.split(line.replace("**", ""), maxsplit=1)[0]
+    if len(WORDS.findall(clause)) >= SENTENCE and (number := first_number(clause)):
+        return number if number == last_number(clause) else clause.strip(" .:*_")
     return clause.strip(" .:*_") or None
 
 

@@ -10,7 +10,7 @@ from math import gcd
 
 NUMBER = re.compile(
     r"(?<![\w.])-?\$?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?"
-    r"(?:\s?/\s?[0-9]+(?![0-9.]))?|(?<![\w.])-?\$?\.[0-9]+"
+    r"(?:\s?/\s?[0-9]+(?![0-9]|\.[0-9]))?|(?<![\w.])-?\$?\.[0-9]+"
 )
 """A decimal number or a fraction of integers, with sign, dollar and thousands separators."""
 DIGITS = re.compile(r"\d")
@@ -48,6 +48,8 @@ def last_number(text: str) -> str | None:
 
     >>> last_number("16 - 3 - 4 = 9, so she makes 9 * 2 = $18.")
     '$18'
+    >>> last_number("The chance is 2/3.")
+    '2/3'
     """
     last = None
     for match in NUMBER.finditer(text):
