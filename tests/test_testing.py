@@ -117,6 +117,27 @@ def test_repeats_find_flaky_verdicts() -> None:
     assert finding.detail == "flaky: 1 of 3 not accepted"
 
 
+class Lenient(Flaky):
+    """Accepts its control every other time."""
+
+    def wrong_replies(self, problem: Problem) -> Mapping[str, str]:
+        return {"control": f"nothing of {problem.id}"}
+
+    async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
+        accept = sample.text == "fine" or trial % 2 == 1
+        outcome = Outcome.ACCEPT if accept else Outcome.REJECT
+        return Verdict(problem.id, sample.sampler_id, sample.index, self.id, trial, outcome, "a")
+
+
+def test_a_control_that_is_not_rejected_is_a_finding() -> None:
+    problems = [Problem("p", "?", {"answer": "fine"})]
+    once = check_references(problems, Lenient())
+    assert (once.checked, once.findings) == (2, ())
+    (finding,) = check_references(problems, Lenient(), repeats=2).findings
+    assert (finding.part, finding.outcome) == ("control", "accept")
+    assert finding.detail == "flaky: 1 of 2 not rejected"
+
+
 def test_a_verifier_that_fails_is_an_error_finding() -> None:
     (finding,) = check_references([Problem("p", "?", {"answer": "crash"})], Flaky()).findings
     assert (finding.outcome, finding.detail) == ("error", "the disk is gone")

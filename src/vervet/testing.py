@@ -34,9 +34,18 @@ class SaysReplies(Protocol):
         ...
 
 
+@runtime_checkable
+class SaysWrongReplies(Protocol):
+    """A verifier that knows replies which it must run and reject: its controls."""
+
+    def wrong_replies(self, problem: Problem) -> Mapping[str, str]:
+        """Return what a reply is to one that must be rejected."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A reference that its verifier did not accept, or not every time."""
+    """A reference that its verifier did not accept, or a control it did not reject, every time."""
 
     problem_id: str
     part: str
@@ -60,7 +69,7 @@ class References:
     verifier_id: str
     problems: int
     checked: int
-    """Parts of references that were run: answers and solutions."""
+    """Parts of references that were run: answers, solutions, controls."""
     unchecked: int
     """Problems whose reference says nothing that can be run."""
     findings: tuple[Finding, ...]
@@ -78,7 +87,8 @@ def check_references(
 ) -> References:
     """Run every reference answer, and reference solution, through its verifier.
 
-    With `repeats` above one, a part that is not accepted every time is a finding too: flaky.
+    Where a verifier has controls (a patch that repairs nothing), these must be rejected. With
+    `repeats` above one, a part that is not judged so every time is a finding too: flaky.
 
     >>> from vervet.verifiers.gsm8k import gsm8k_answer
     >>> reference = {"answer": "18", "solution": "9 * 2 = 16 #### 16"}
@@ -86,13 +96,21 @@ def check_references(
     p: solution '9 * 2 = 16 #### 16': reject, read '16'
     """
     problems = list(problems)
-    parts = [(p, part, text) for p in problems for part, text in replies(verifier, p).items()]
+    parts = [
+        Part(problem, part, text, outcome)
+        for problem in problems
+        for outcome, known in (
+            (Outcome.ACCEPT, replies(verifier, problem)),
+            (Outcome.REJECT, controls(verifier, problem)),
+        )
+        for part, text in known.items()
+    ]
     findings = run(_all(verifier, parts, repeats))
     return References(
         verifier.id,
         len(problems),
         len(parts),
-        len(problems) - len({problem.id for problem, _, _ in parts}),
+        len(problems) - len({part.problem.id for part in parts}),
         tuple(finding for finding in findings if finding is not None),
     )
 
@@ -105,28 +123,44 @@ def replies(verifier: Verifier, problem: Problem) -> Mapping[str, str]:
     return next(({part: str(text)} for part, text in known if text), {})
 
 
-async def _all(
-    verifier: Verifier, parts: Sequence[tuple[Problem, str, str]], repeats: int
-) -> list[Finding | None]:
+def controls(verifier: Verifier, problem: Problem) -> Mapping[str, str]:
+    """Return the replies that must be rejected, by what they are."""
+    return verifier.wrong_replies(problem) if isinstance(verifier, SaysWrongReplies) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One reply that is run, and what must become of it."""
+
+    problem: Problem
+    name: str
+    text: str
+    wanted: Outcome
+
+
+async def _all(verifier: Verifier, parts: Sequence[Part], repeats: int) -> list[Finding | None]:
     gate = asyncio.Semaphore(int(getattr(verifier, "concurrency", None) or AT_ONCE))
 
-    async def one(problem: Problem, part: str, text: str) -> Finding | None:
+    async def one(part: Part) -> Finding | None:
         async with gate:
-            verdicts = [await judged(verifier, problem, text, trial) for trial in range(repeats)]
-        return _finding(problem, part, text, verdicts)
+            verdicts = [
+                await judged(verifier, part.problem, part.text, trial) for trial in range(repeats)
+            ]
+        return _finding(part, verdicts)
 
-    return await asyncio.gather(*(one(*part) for part in parts))
+    return await asyncio.gather(*map(one, parts))
 
 
-def _finding(problem: Problem, part: str, text: str, verdicts: Sequence[Verdict]) -> Finding | None:
-    failed = [verdict for verdict in verdicts if verdict.outcome is not Outcome.ACCEPT]
+def _finding(part: Part, verdicts: Sequence[Verdict]) -> Finding | None:
+    failed = [verdict for verdict in verdicts if verdict.outcome is not part.wanted]
     if not failed:
         return None
-    flaky = f"flaky: {len(failed)} of {len(verdicts)} not accepted"
+    flaky = f"flaky: {len(failed)} of {len(verdicts)} not {part.wanted}ed"
     detail = flaky if len(failed) < len(verdicts) else failed[0].detail
-    expected = str(problem.reference.get(part, text))
+    expected = str(part.problem.reference.get(part.name, part.text))
     shown = expected if len(expected) <= LONGEST_SHOWN else f"…{expected[-LONGEST_SHOWN:]}"
-    return Finding(problem.id, part, failed[0].outcome.value, detail, shown, failed[0].answer)
+    outcome = failed[0].outcome.value
+    return Finding(part.problem.id, part.name, outcome, detail, shown, failed[0].answer)
 
 
 LONGEST_SHOWN = 80
