@@ -12,7 +12,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "registry"),
     ("stats", "policies", "costs"),
     ("store", "problems", "models", "verifiers", "engines"),
-    ("sampling", "verification", "selection", "transfer"),
+    ("sampling", "verification", "calibration", "selection", "transfer"),
     ("analysis", "planning"),
     ("reporting", "viewing", "serving", "testing"),
     ("doors",),

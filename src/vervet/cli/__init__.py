@@ -28,6 +28,7 @@ COMMANDS = {
     "show": "vervet.cli.reading:show",
     "import": "vervet.cli.moving:import_",
     "export": "vervet.cli.moving:export",
+    "calibrate": "vervet.cli.calibrating:calibrate",
     "list": "vervet.cli.checking:list_",
     "check": "vervet.cli.checking:check",
     "doctor": "vervet.cli.checking:doctor",

@@ -21,6 +21,7 @@ from vervet.store import Run
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.judging.prompts import fill, shown, template_of
 from vervet.verifiers.judging.words import until_verdict
+from vervet.verifiers.recorded import majority, named_one
 
 SAMPLES_AT_ONCE = 200_000
 """Samples read together, whole problems at a time: every read goes over all shards."""
@@ -121,22 +122,6 @@ def recorded(run: Run) -> list[str]:
     return [found.categories["verifier_id"][code] for code in np.unique(found["verifier_id"])]
 
 
-def named_one(name: str, known: Sequence[str]) -> str:
-    """Return the one id that `name` means: the id itself, or its part before the @.
-
-    >>> named_one("judge", ["judge@1-a", "exact@1-b"])
-    'judge@1-a'
-
-    Raises:
-        ConfigError: it means none, or several.
-    """
-    means = [name] if name in known else [i for i in known if i.partition("@")[0] == name]
-    if len(means) != 1:
-        problem = "means several" if means else "is none"
-        raise ConfigError(f"verifier {name!r} {problem} of the run's: {', '.join(known)}.")
-    return means[0]
-
-
 def _problems(run: Run, judge: str, truth: str) -> Iterator[tuple[Problem, dict[str, Any]]]:
     """Yield each problem with its samples and both verifiers' verdicts."""
     parts = list(_parts(run))
@@ -196,14 +181,6 @@ def _agreeing(
         else:
             left["most rationales of the solution are wrong"] += len(good)
     return kept
-
-
-def majority(verdicts: Sequence[Verdict]) -> Outcome | None:
-    """Return what most of the verdicts say, a tie rejecting; None where none says anything."""
-    said = [v.outcome for v in verdicts if v.outcome is not Outcome.ERROR]
-    if not said:
-        return None
-    return Outcome.ACCEPT if 2 * said.count(Outcome.ACCEPT) > len(said) else Outcome.REJECT
 
 
 def _trial(verdict: Verdict) -> int:
