@@ -281,14 +281,14 @@ def read_report(text: str, instance: str) -> Judgement:
     """
     try:
         said = json.loads(text)[instance]
-        resolved, blamed = said["resolved"], said.get("infra_failure", False)
+        resolved = said["resolved"]
+        score, evidence, failed = _tests(said.get("tests_status") or {})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as cause:
         raise VerifierError(f"swe-bench: the report of {instance} cannot be read") from cause
     reason = str(said.get("infra_failure_reason") or "")
-    score, evidence, failed = _tests(said.get("tests_status") or {})
-    if resolved:
+    if resolved is True:
         return Judgement(Outcome.ACCEPT, "", score, evidence)
-    if blamed:
+    if said.get("infra_failure"):
         return Judgement(Outcome.ERROR, f"swe-bench: the environment failed: {reason}")
     if failed:
         return Judgement(Outcome.REJECT, f"does not pass: {failed[0][:120]}", score, evidence)

@@ -139,6 +139,8 @@ async def run(work: Work) -> Ran:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+        # What nobody read to its end stays open, and asyncio has no public way to close it.
+        process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
     ran.wall_seconds = time.monotonic() - begun
     _check(process.returncode, ran)
     if work.instance.results.startswith("log:"):
