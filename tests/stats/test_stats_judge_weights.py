@@ -49,7 +49,8 @@ def test_a_copy_shares_the_weight_and_changes_no_probability() -> None:
     assert np.allclose(
         two.probability(scores[:, [0, 0]]), one.probability(scores[:, :1]), atol=0.01
     )
-    assert (two.votes_right, two.votes_wrong) == (pytest.approx(1.0), pytest.approx(1.0))
+    assert two.votes_right == pytest.approx(1.0)
+    assert two.votes_wrong == pytest.approx(1.0)
 
 
 def test_a_judge_that_knows_nothing_gets_little_and_harms_little() -> None:

@@ -88,7 +88,7 @@ def test_what_was_recorded_is_weighed_and_analyzed_like_any_verifier(run: Run) -
     ]
     odds = found.ensemble.intercept
     for part, verdicts in zip(found.ensemble.parts, told, strict=True):
-        odds += part.weight * (np.mean([v.score for v in verdicts]) - part.center)  # type: ignore[misc]  # all have one
+        odds += part.weight * (float(np.mean([v.score or 0.0 for v in verdicts])) - part.center)
     assert row.score == pytest.approx(1 / (1 + math.exp(-odds)))
     assert (row.prompt_tokens, row.completion_tokens) == (30, 12)
     document = analyze(run, against="gold").document
