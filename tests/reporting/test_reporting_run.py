@@ -196,7 +196,8 @@ async def test_it_serves_this_machine_until_interrupted(run: Run) -> None:
     async with aiohttp.ClientSession() as client, client.get(f"{address}/problems") as answer:
         assert answer.status == 200
     process.send_signal(signal.SIGINT)
-    assert await process.wait() == 0
+    await process.communicate()
+    assert process.returncode == 0
 
 
 def test_a_taken_port_is_said_at_once(run: Run) -> None:

@@ -208,13 +208,15 @@ async def _start_of(stream: asyncio.StreamReader, longest: int) -> bytes:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End whatever is left of the program and what it started."""
+    """End whatever is left of the program and what it started, and close its pipes."""
     for how in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, how)
         if process.returncode is None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), GRACE)
+    # What nobody read to its end stays open, and asyncio has no public way to close it.
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _checked(reply: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

@@ -174,7 +174,7 @@ async def piped(command: list[str], source: bytes, seconds: float) -> tuple[byte
     except TimeoutError:
         with suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        await process.communicate()  # to the end of its pipes, so that they are closed
         return b"", -9, True
     status = process.returncode or 0
     if status in {125, 126, 127}:  # the container, not the program
