@@ -1,7 +1,6 @@
 """The code verifier: hidden tests, run where a hostile program can do no harm and tell no lie."""
 
 import asyncio
-import math
 from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
@@ -85,8 +84,7 @@ class UnitTests:
             return self.verdict(sample, trial, Report(0), limits, detail="no program found")
         code = str(problem.reference.get("header", "")) + code
         first = () if self.all_tests else tuple(self.deadly.get(problem.id, ()))
-        ahead = self.seconds_ahead(suite)
-        how = How(limits, self.all_tests, first=first, seconds_ahead=ahead, seed=trial)
+        how = How(limits, self.all_tests, first=first, seconds=self.seconds_of(suite), seed=trial)
         report = await self.run(suite, code, how)
         rechecked = report.crowded
         if rechecked:
@@ -154,12 +152,11 @@ class UnitTests:
             return replace(limits, cpu_seconds=max(FLOOR_SECONDS, FACTOR * longest))
         return replace(limits, cpu_seconds=DEFAULT_SECONDS)
 
-    def seconds_ahead(self, suite: Suite) -> float:
-        """Return the limit of the tests that go first, where the solution's time gives limits."""
-        if self.timeout is None and isinstance(suite, Calls) and suite.plan and suite.seconds:
-            longest = max((suite.seconds[at] for at in suite.plan.ahead), default=0.0)
-            return max(FLOOR_SECONDS, FACTOR * longest)
-        return math.inf
+    def seconds_of(self, suite: Suite) -> tuple[float, ...]:
+        """Return the limit of each test, where the solution's time gives limits."""
+        if self.timeout is None and isinstance(suite, Calls):
+            return tuple(max(FLOOR_SECONDS, FACTOR * seconds) for seconds in suite.seconds)
+        return ()
 
     def verdict(
         self,

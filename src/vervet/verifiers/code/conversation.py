@@ -60,8 +60,8 @@ class ServingReader(LineReader):
         return False
 
     def request(self, data: bytes) -> None:
-        """Ask the candidate for one call."""
-        self.progress += 1
+        """Ask the candidate for one call; its clock starts then, but not while it still loads."""
+        self.progress += self.ready
         self.asked.append(data)
         if self.over and self.test is not None:
             self.test.tell(b"x" + self.over.encode("ascii", "replace"))

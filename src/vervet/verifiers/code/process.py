@@ -1,6 +1,5 @@
 """What every run of a sample shares: its settings, its lines, and how a process ended."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +20,8 @@ class How:
     """Run on after the first failure."""
     first: tuple[int, ...] = ()
     """Tests to run before the others: those that other samples of the problem failed."""
-    seconds_ahead: float = math.inf
-    """Processor seconds of a test of the first batch, where it gets less than the others."""
+    seconds: tuple[float, ...] = ()
+    """Processor seconds of each test, where each has its own; otherwise those of the limits."""
     seed: int = 0
     """Seeds `random` in the candidate; the trial, so that repeats show flaky programs."""
 

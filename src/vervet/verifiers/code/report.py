@@ -36,7 +36,8 @@ class Report:
     wall_seconds: float = 0.0
     peak_bytes: int = 0
     crowded: bool = False
-    """Whether it ran out of time on a processor it had to share."""
+    """Whether it stood still and waited for a processor."""
+    queued_seconds: float = 0.0
 
     @property
     def passed(self) -> bool:
@@ -62,6 +63,7 @@ class Report:
         self.wall_seconds += ending.wall_seconds
         self.peak_bytes = max(self.peak_bytes, ending.peak_bytes)
         self.crowded |= ending.crowded
+        self.queued_seconds += ending.queued_seconds
 
     @property
     def detail(self) -> str:
@@ -114,6 +116,8 @@ def evidence(report: Report, **circumstances: Any) -> str:  # noqa: ANN401 - JSO
         "wall_seconds": round(report.wall_seconds, 6),
         "peak_bytes": report.peak_bytes,
     }
+    if report.queued_seconds:
+        content["queued_seconds"] = round(report.queued_seconds, 6)
     if report.printed:
         content["stdout"] = report.printed[:SHOWN]
     return json.dumps(content | circumstances, separators=(",", ":"))

@@ -61,25 +61,37 @@ class CallReader(LineReader):
         self.progress = len(report.statuses)
         if self.waiting and self.progress >= len(self.ahead):
             self.send_rest()
+        self.allow()
         return False
 
     def begin(self, turn: Turn) -> None:
-        """Remember who feeds; give the first batch its limits, where there is a second."""
+        """Remember who feeds; be heard at once where a second batch waits for the first."""
         self.turn = turn
         if self.waiting:
             turn.listen()
-            turn.limits = self.limits_ahead()
+        self.allow()
 
-    def limits_ahead(self) -> Limits:
-        """Return the limits of the first batch: those of its own tests, where they differ."""
-        limits = self.how.limits
-        return replace(limits, cpu_seconds=min(limits.cpu_seconds, self.how.seconds_ahead))
+    def allow(self) -> None:
+        """Give the next test its own limit, where each has one.
+
+        A program that loops on a cheap input is not given the seconds of the costly one. Costly
+        tests come last and are heard one by one (`alone_from`), so it is clear which one runs.
+        """
+        if self.turn is None or not self.how.seconds or self.progress >= len(self.order):
+            return
+        seconds = self.how.seconds[self.order[self.progress]]
+        if seconds != self.turn.limits.cpu_seconds:
+            self.turn.limits = replace(self.turn.limits, cpu_seconds=seconds)
+
+    @property
+    def alone_from(self) -> int:
+        """From which call on each is to be reported before the next begins."""
+        return len(self.order) - len(self.plan.costly)
 
     def send_rest(self) -> None:
-        """Send the inputs of the second batch, with its limits."""
+        """Send the inputs of the second batch."""
         self.waiting = False
         if self.turn is not None:
-            self.turn.limits = self.how.limits
             self.turn.send(self.plan.rest)
 
     def note_printed(self, line: bytes) -> None:
@@ -132,6 +144,7 @@ async def run_calls(sandbox: Runs, calls: Calls, code: str, how: How) -> Report:
         "inputs": [calls.inputs[at] for at in (reader.ahead if reader.waiting else reader.order)],
         "more": reader.waiting,
         "left_out": reader.left_out,
+        "alone_from": reader.alone_from,
     }
     ending = await sandbox.run(prepared(job, how), how.limits, reader, profile=profile_of(code))
     return finish(reader.report, ending)

@@ -142,8 +142,10 @@ def call(channel: int, job: dict[str, Any]) -> int:
     """Call the entry point on every input in turn and send each value or exception."""
     lines, printed, entry = start(channel, job)
     encoder = Encoder(PARTS)
-    timed = job.get("timed")
-    for arguments in inputs_of(channel, job, lines) if entry else ():
+    timed, alone_from = job.get("timed"), job.get("alone_from", sys.maxsize)
+    for place, arguments in enumerate(inputs_of(channel, job, lines) if entry else ()):
+        if place >= alone_from:
+            lines.flush()  # what is slow by nature must not be taken for the one before
         begun = time.perf_counter()
         one(lines, encoder, entry, arguments)
         if timed:
