@@ -108,11 +108,11 @@ def _measure(row: Row, key: str) -> Row:
 def _limit(row: Row) -> list[tuple[str, str, str]]:
     if not known(row.get("accuracy_given_accept")):
         return []
-    limits = {"value": row["accuracy_given_accept"], "low": row["limit_low"]}
-    limits["high"] = row["limit_high"]
+    low, high = (row.get(f"bracket_{end}", row[f"limit_{end}"]) for end in ("low", "high"))
+    limits = {"value": row["accuracy_given_accept"], "low": low, "high": high}
     meaning = (
         "accuracy when sampling until one is accepted; in brackets, with problems that were never "
-        "accepted counted as wrong, and as right"
+        "accepted counted as wrong, and as right, and with chance"
     )
     return [("limit of resampling", meaning, estimate(limits))]
 

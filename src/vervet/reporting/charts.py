@@ -6,11 +6,13 @@ from vervet.analysis.result import Analysis
 from vervet.analysis.schema import SCHEMA, Document
 from vervet.errors import ConfigError
 from vervet.reporting.agreement import confusion_charts
+from vervet.reporting.budgets import frontier_charts, mixture_charts
 from vervet.reporting.costs import cost_charts
 from vervet.reporting.coverage import coverage_charts
 from vervet.reporting.curves import Row
 from vervet.reporting.difficulty import Link, difficulty_charts
 from vervet.reporting.marks import Chart
+from vervet.reporting.mistakes import mistake_charts
 from vervet.reporting.surface import surface_charts
 
 
@@ -21,7 +23,9 @@ def figures(document: Row, link: Link) -> dict[str, list[Chart]]:
         "cost": list(cost_charts(document).values()),
         "difficulty": difficulty_charts(document, link),
         "agreement": confusion_charts(document),
-        "surface": surface_charts(document),
+        "mistakes": mistake_charts(document),
+        "surface": [*surface_charts(document), *frontier_charts(document)],
+        "mixtures": mixture_charts(document),
     }
 
 

@@ -23,20 +23,33 @@ def _signed(value: float | None) -> str:
 
 
 def difference_table(document: Row) -> Table:
-    """Return how much one model's coverage is above another's, problem by problem."""
+    """Return models compared at every k; policies, and verifiers, of one model at its largest."""
+    rows = [r for r in document.get("differences", ()) if known(r.get("value"))]
+    last: dict[tuple[str, ...], int] = {}
+    for row in rows:
+        last[_sides(row)] = max(row["k"], last.get(_sides(row), 1))
+    shown = [r for r in rows if r["model"] != r["other"] or r["k"] == last[_sides(r)]]
+    columns = ("difference", "of", "judged by", "samples", "in points", "problems")
+    return Table(columns, tuple(_difference(document, row) for row in shown))
+
+
+def _difference(document: Row, row: Row) -> tuple[str, ...]:
     names = model_names(document)
-    rows = (
-        (
-            f"{names.get(row['model'], row['model'])} − {names.get(row['other'], row['other'])}",
-            short(row["verifier"]),
-            f"{row['k']:,}",
-            points(row),
-            count(row["problems"]),
-        )
-        for row in document.get("differences", ())
-    )
-    columns = ("models", "judged by", "samples", "difference in points", "problems")
-    return Table(columns, tuple(rows))
+    model, other = (names.get(row[key], row[key]) for key in ("model", "other"))
+    by = row.get("other_verifier") or row["verifier"]
+    first, second = row.get("measure", "coverage"), row.get("other_measure", "coverage")
+    if row["model"] != row["other"]:
+        said = f"{model} − {other}", first
+    elif by != row["verifier"]:
+        said = f"{short(row['verifier'])} − {short(by)}", f"{first} of {model}"
+    else:
+        said = f"{first} − {second}", model
+    return *said, short(row["verifier"]), f"{row['k']:,}", points(row), count(row["problems"])
+
+
+def _sides(row: Row) -> tuple[str, ...]:
+    keys = ("model", "other", "verifier", "other_verifier", "measure", "other_measure")
+    return tuple(str(row.get(key, "")) for key in keys)
 
 
 def crossing_table(document: Row) -> Table:

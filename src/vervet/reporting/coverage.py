@@ -44,6 +44,7 @@ from vervet.reporting.words import estimate, known, percent
 
 TESTED = ("backtest_fitted_to", "backtest_k")
 OUTCOME = ("backtest_predicted", "backtest_observed")
+BAND = ("band_low", "band_high")
 CURVE_POINTS = 60
 PLOT = 360
 """Width of a plot in pixels that labels can count on."""
@@ -80,11 +81,16 @@ def _layers(
     y = share("value", top)
     colour = coloured("series", palette)
     points = [
-        {"series": name, **{key: row[key] for key in ("k", "value", "low", "high")}}
+        {
+            "series": name,
+            **{key: row[key] for key in ("k", "value", "low", "high")},
+            **_ends_of(row),
+        }
         for name, rows in curves.items()
         for row in rows
     ]
     return [
+        band(points, x, y, colour, ends=BAND),
         band(points, x, y, colour),
         *_law(fits, end, x, y),
         line(points, x, y, colour),
@@ -92,6 +98,14 @@ def _layers(
         _labels(_ends(curves, forecasts, end), top) | {"encoding": _label_encoding(x, y, colour)},
         _hover(curves, forecasts, x),
     ]
+
+
+def _ends_of(row: Row) -> dict[str, float | None]:
+    """Return the simultaneous band, cut to what a share can be."""
+    low, high = (row.get(end) for end in BAND)
+    if not (known(low) and known(high)):
+        return dict.fromkeys(BAND)
+    return {BAND[0]: max(float(low or 0), 0.0), BAND[1]: min(float(high or 0), 1.0)}
 
 
 def log_spaced(end: float) -> list[float]:
@@ -182,11 +196,18 @@ def _note(document: Row, pair: Pair, fits: Rows) -> str:
     row = coverage_of(document, pair)[-1]
     level = f"{100 * row['level']:g}%"
     said = [f"Bands: {level} intervals, {row['method']}." if row.get("method") else ""]
+    said += [
+        "Fainter: where the whole curve lies at that level." if known(row.get(BAND[0])) else ""
+    ]
     laws = [law_words(fit) for fit in fits if known(fit.get("a"))]
     said += [f"Dotted: {' and '.join(laws)}, fitted to coverage."] if laws else []
     if of(document.get("forecasts", ()), pair):
-        said.append(f"Open circles: forecasts with {level} intervals.")
+        said.append(f"Open circles: forecasts with {_forecast_level(document)} intervals.")
     return " ".join(s for s in said if s)
+
+
+def _forecast_level(document: Row) -> str:
+    return f"{100 * document['forecasts'][0]['level']:g}%"
 
 
 def law_words(fit: Row) -> str:

@@ -23,6 +23,7 @@ from vervet.reporting.costs import unknown_costs
 from vervet.reporting.coverage import law_table
 from vervet.reporting.curves import Pair, Row, coverage_of, pairs, policies_of
 from vervet.reporting.difficulty import Link
+from vervet.reporting.findings import forecast_tables, verifier_tables
 from vervet.reporting.marks import Chart
 from vervet.reporting.methods import methods
 from vervet.reporting.reading import (
@@ -154,6 +155,8 @@ def render(
             crossings=crossing_table(document),
             unknown=unknown_costs(document),
             measures=[(r, measures(r)) for r in document.get("verifiers", ())],
+            judging=verifier_tables(document),
+            beyond=forecast_tables(document),
             chosen=chosen,
             first_rows=FIRST_ROWS,
             browsing=link is not None,

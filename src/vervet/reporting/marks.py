@@ -136,17 +136,16 @@ def measured(rows: Rows) -> list[Row]:
     return [row for row in rows if known(row.get("value"))]
 
 
-def band(points: list[Spec], x: Spec, y: Spec, colour: Spec) -> Spec:
-    """Return the intervals of curves as shaded bands."""
+def band(
+    points: list[Spec], x: Spec, y: Spec, colour: Spec, *, ends: tuple[str, str] = ("low", "high")
+) -> Spec:
+    """Return the intervals of curves as shaded bands; those of whole curves are fainter."""
+    low, high = ends
+    faint = 0.07 if low.startswith("band") else 0.15
     return {
-        "data": {"values": [p for p in points if known(p["low"]) and known(p["high"])]},
-        "mark": {"type": "area", "opacity": 0.15, "tooltip": None},
-        "encoding": {
-            "x": x,
-            "y": {**y, "field": "low"},
-            "y2": {"field": "high"},
-            "color": colour,
-        },
+        "data": {"values": [p for p in points if known(p.get(low)) and known(p.get(high))]},
+        "mark": {"type": "area", "opacity": faint, "tooltip": None},
+        "encoding": {"x": x, "y": {**y, "field": low}, "y2": {"field": high}, "color": colour},
     }
 
 
