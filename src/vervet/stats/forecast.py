@@ -1,16 +1,17 @@
 """Coverage at k far beyond the samples drawn, with calibrated intervals: one default setting.
 
-The forecast is a predictive distribution over how many of these problems k samples will solve:
-
-    (1 - w) [six difficulty families, pooled] + w [the log-log line]
+Two forecasters, one of them many: six difficulty families, pooled, and the log-log line. The point
+is their weighted mean on the scale of log(-log coverage), the interval that of their mixture, which
+is a predictive distribution over how many of these problems k samples will solve.
 
 The families count alike, but for those that the counts refute (over 4 nats of evidence below the
-best: they fade as e^-(gap - 4)). Each family gives the exact posterior predictive of the problems
-not solved yet; the line gives a normal distribution of log(-log coverage). The weight w of the
-line is 0.88 for the point (the median) and 0.7 for the central interval where the measured curve
-bends, and falls to 0 where it is still proportional to k (no sign of a bend) or already flat (a
-plateau, which a power law never reaches). Everything is enumerated, nothing is sampled: the same
-counts give the same forecast.
+best: they fade as e^-(gap - 4); on a plateau, where samples do tell families apart, as e^-gap).
+Each family gives the exact posterior predictive of the problems not solved yet; the line gives a
+normal distribution of log(-log coverage). The line's weight is 0.8 where the measured curve bends
+(half of that in the mixture), and falls to 0 where it is still proportional to k (no sign of a
+bend) or already flat (a plateau, which a power law never reaches). A mixture of forecasters that
+each know their own error is too wide; where growth is near linear its tails are recalibrated by a
+beta law. Everything is enumerated, nothing is sampled: the same counts give the same forecast.
 
 Definitions, measurements against baselines and failures: docs/forecasting.md.
 """
@@ -22,7 +23,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaln, ndtr, xlog1py, xlogy
+from scipy.special import betaincinv, betaln, ndtr, xlog1py, xlogy
 
 from vervet.stats.arrays import Floats, Ints, attempts
 from vervet.stats.estimate import Estimate
@@ -33,22 +34,27 @@ from vervet.stats.thinning import judged_counts
 Regime = Literal["nothing solved", "all solved", "linear", "bending", "plateau"]
 Counts = tuple[npt.ArrayLike, npt.ArrayLike]
 
-LINE_WEIGHT = 0.88
+LINE_WEIGHT = 0.8
 """Weight of the line in the point where the curve bends: it is the best single member there."""
-CAUTION = 0.8
-"""The interval gives the line this share of its weight: how far its form errs is less known."""
+CAUTION = 0.5
+"""The mixture gives the line this share of its weight: how far its form errs is less known."""
 SIBLING_WEIGHT = 0.85
 LINEAR = (0.85, 1.0)
 """Elasticities between which the line loses its weight because the curve does not bend yet."""
-PLATEAU = (0.05, 0.2)
+PLATEAU = (0.1, 0.2)
 """Elasticities between which the line gains its weight; below, the curve is flat."""
+SHARPEST = 1.8
+"""Parameter of the beta law that narrows the mixture (Ranjan and Gneiting 2010); 1 leaves it."""
+SHARPENED = (0.4, 0.8)
+"""Elasticities between which it rises from 1: above, members spread more than they err."""
 FORM_ERROR = 0.1
 """Error of log(-log c) from the line's form, on top of the jackknife's sampling error."""
 MOST_ERROR = 1.5
 REFUTED = 4.0
-"""Nats of evidence below the best family from which a family loses weight."""
+"""Nats of evidence below the best family from which a family loses weight; 0 on a plateau."""
 RATE_BINS = 200
-POINT, INTERVAL = "point", "interval"
+TINY = 1e-6
+POOL, MIXTURE = "pool", "mixture"
 FEW_SOLVED = 3
 FAR = 200
 """Intervals are measured for k up to about this many times the samples."""
@@ -128,7 +134,7 @@ def forecast_coverage(
     >>> counts = [0] * 60 + [1] * 14 + [2] * 6 + [5] * 8 + [20] * 8 + [70] * 4
     >>> forecast = forecast_coverage(counts, 100, [1000, 10_000])
     >>> forecast.regime, forecast.estimates
-    ('bending', (0.610 [0.490, 0.720], 0.760 [0.630, 0.890]))
+    ('bending', (0.586 [0.490, 0.730], 0.742 [0.610, 0.920]))
     """
     if not 0 < level < 1:
         raise ValueError(f"level lies between 0 and 1, not {level}")
@@ -155,13 +161,24 @@ def forecast_coverage(
 def _predictive(evidence: _Evidence, k: int) -> dict[str, Floats]:
     """Return the probability that 0, 1, ..., all problems are solved: by member, and pooled."""
     found = {update.family.name: _family_pmf(evidence, update, k) for update in evidence.posteriors}
-    pooled = _family_weights(evidence.posteriors) @ np.array(list(found.values()))
+    pooled = _family_weights(evidence) @ np.array(list(found.values()))
     if evidence.line is None:
-        return found | {POINT: pooled, INTERVAL: pooled}
+        return found | {POOL: pooled, MIXTURE: pooled}
+    line = _line_pmf(evidence, evidence.line, k)
     name = "sibling" if isinstance(evidence.line, Borrowed) else "log-log line"
-    found[name] = _line_pmf(evidence, evidence.line, k)
-    weights = {POINT: evidence.weight, INTERVAL: evidence.weight * CAUTION}
-    return found | {key: (1 - w) * pooled + w * found[name] for key, w in weights.items()}
+    share = CAUTION * evidence.weight
+    return found | {name: line, POOL: pooled, MIXTURE: (1 - share) * pooled + share * line}
+
+
+def _point(evidence: _Evidence, pooled: Floats, k: int) -> float:
+    """Weighted mean of the pool's median and the line, on the scale of log(-log coverage)."""
+    median = _quantile(pooled, 0.5)
+    if evidence.line is None or not evidence.weight:
+        return median
+    problems = len(evidence.correct)
+    depth = math.log(-math.log(min(max(median, TINY), 1 - TINY)))
+    depth += evidence.weight * (evidence.line.depth(k) - depth)
+    return max(math.exp(-math.exp(depth)), evidence.solved / problems)
 
 
 def _evidence(correct: Ints, total: Ints, sibling: Counts | None) -> _Evidence:
@@ -177,10 +194,11 @@ def _evidence(correct: Ints, total: Ints, sibling: Counts | None) -> _Evidence:
     )
 
 
-def _family_weights(updates: tuple[Posterior, ...]) -> Floats:
+def _family_weights(evidence: _Evidence) -> Floats:
     """Equal, unless refuted: counts rarely tell families apart, but can rule one out."""
-    evidence = np.array([update.log_evidence for update in updates])
-    weights = np.exp(np.minimum(evidence - evidence.max() + REFUTED, 0))
+    found = np.array([update.log_evidence for update in evidence.posteriors])
+    spared = REFUTED * _bends(evidence.curve.elasticity())
+    weights = np.exp(np.minimum(found - found.max() + spared, 0))
     return np.asarray(weights / weights.sum())
 
 
@@ -197,9 +215,23 @@ def _line_weight(elasticity: float) -> float:
     """Full where the curve bends; to 0 towards linear growth and towards a plateau."""
     if math.isnan(elasticity):
         return 0.0
-    falls = (LINEAR[1] - elasticity) / (LINEAR[1] - LINEAR[0])
-    rises = (elasticity - PLATEAU[0]) / (PLATEAU[1] - PLATEAU[0])
-    return LINE_WEIGHT * min(max(falls, 0.0), 1.0) * min(max(rises, 0.0), 1.0)
+    return LINE_WEIGHT * (1 - _ramp(elasticity, LINEAR)) * _bends(elasticity)
+
+
+def _bends(elasticity: float) -> float:
+    """0 on a plateau, 1 clearly above it, or where nothing is known."""
+    return 1.0 if math.isnan(elasticity) else _ramp(elasticity, PLATEAU)
+
+
+def _sharpening(elasticity: float) -> float:
+    """1 on bending curves, up to SHARPEST towards linear growth, or where nothing is known."""
+    share = 1.0 if math.isnan(elasticity) else _ramp(elasticity, SHARPENED)
+    return 1 + (SHARPEST - 1) * share
+
+
+def _ramp(value: float, ends: tuple[float, float]) -> float:
+    """0 below the first end, 1 above the second, linear between."""
+    return min(max((value - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0)
 
 
 def _family_pmf(evidence: _Evidence, update: Posterior, k: int) -> Floats:
@@ -235,8 +267,10 @@ def _estimate(
     if law is None:
         reason = _why_not(evidence, k)
         return Estimate(math.nan, math.nan, math.nan, level, "", problems, total, reason=reason)
-    value = _quantile(law[POINT], 0.5)
-    low, high = (_quantile(law[INTERVAL], (1 + side * level) / 2) for side in (-1, 1))
+    value = _point(evidence, law[POOL], k)
+    sharp = _sharpening(evidence.curve.elasticity())
+    tail = float(betaincinv(sharp, sharp, (1 - level) / 2))
+    low, high = (_quantile(law[MIXTURE], share) for share in (tail, 1 - tail))
     method = "pooled difficulty families and log-log line, same problems"
     low, high = min(low, value), max(high, value)
     return Estimate(value, low, high, level, method, problems, total)
@@ -273,7 +307,7 @@ def _members(
     return {
         name: tuple(_mean(laws[k][name]) if k in laws else math.nan for k in wanted.tolist())
         for name in names
-        if name not in {POINT, INTERVAL}
+        if name not in {POOL, MIXTURE}
     }
 
 

@@ -1,10 +1,11 @@
 """The log-log line: log(-log coverage) against log k, extended beyond the samples.
 
-    log(-log c(k)) = log(-log c(n)) + b (log k - log n),    b fitted to k = 1..n
+    log(-log c(k)) = a + b log k,    fitted to k = 1..n by least squares with weights √k
 
-A straight line is the exponentiated power law (arXiv 2407.21787), fitted where it is linear and
-anchored at the last measured point. It forecasts well once the curve bends, and cannot where it
-is still proportional to k: `elasticity` says which.
+A straight line is the exponentiated power law (arXiv 2407.21787), fitted where it is linear. The
+weights lie between counting every k alike, where neighbours repeat one another, and every log k
+alike, where the few points of small k, far from the forecast, would rule. It forecasts well once
+the curve bends, and cannot where it is still proportional to k: `elasticity` says which.
 """
 
 import math
@@ -59,9 +60,10 @@ class Curve:
 class Line:
     """A forecast of log(-log coverage) that is linear in log k, with its standard error."""
 
-    log_n: float
-    ends: Floats
-    """log(-log c(n)): of all problems first, then with each problem left out."""
+    centre: float
+    """Weighted mean of log k."""
+    middles: Floats
+    """Weighted mean of log(-log c): of all problems first, then with each problem left out."""
     slopes: Floats
     """b, in the same order."""
 
@@ -79,8 +81,13 @@ class Line:
         """Return the coverage the line predicts at k."""
         return math.exp(-math.exp(self.depth(k)))
 
+    def through(self, log_k: float, depth: float) -> "Line":
+        """Return the parallel line through a point."""
+        shift = depth - self.depth(math.exp(log_k))
+        return Line(self.centre, self.middles + shift, self.slopes)
+
     def _depths(self, k: float) -> Floats:
-        return np.asarray(self.ends + self.slopes * (math.log(k) - self.log_n))
+        return np.asarray(self.middles + self.slopes * (math.log(k) - self.centre))
 
 
 def measured_curve(successes: npt.ArrayLike, samples: npt.ArrayLike) -> Curve:
@@ -104,7 +111,7 @@ def measured_curve(successes: npt.ArrayLike, samples: npt.ArrayLike) -> Curve:
 
 
 def fit_line(curve: Curve) -> Line | None:
-    """Fit the line by least squares, every k from 1 to the horizon counting alike.
+    """Fit the line to the curve from 1 to the horizon by least squares with weights √k.
 
     None where fewer than three points lie strictly between 0 and 1.
 
@@ -120,15 +127,12 @@ def fit_line(curve: Curve) -> Line | None:
     if inside.sum() < 3 or problems < 2:  # noqa: PLR2004 - two parameters and something to err
         return None
     depths = np.log(-np.log(np.clip(means, TINY, 1 - TINY)))
-    slopes = _slopes(np.log(curve.ks), depths, np.gradient(curve.ks.astype(float)) * inside)
-    last = int(np.flatnonzero(inside)[-1])
-    return Line(math.log(curve.ks[last]), depths[:, last], slopes)
-
-
-def _slopes(log_k: Floats, depths: Floats, weights: Floats) -> Floats:
-    share = weights / weights.sum()
-    centred = log_k - share @ log_k
-    return np.asarray(depths @ (share * centred) / (share * centred**2).sum())
+    share = np.gradient(curve.ks.astype(float)) / np.sqrt(curve.ks) * inside
+    share /= share.sum()
+    log_k = np.log(curve.ks)
+    centre = float(share @ log_k)
+    pull = share * (log_k - centre)
+    return Line(centre, depths @ share, depths @ pull / (pull @ (log_k - centre)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +187,6 @@ def borrow(curve: Curve, sibling: Curve) -> Borrowed | None:
     spread = math.sqrt(last * (1 - last) / len(curve.solved))
     sampling_error = spread / (last * -math.log(last))
     factor = math.exp(match) / curve.horizon
-    return Borrowed(factor, log_k, depths, fit_line(sibling), sampling_error)
+    line = fit_line(sibling)
+    beyond = line.through(float(log_k[-1]), float(depths[-1])) if line else None
+    return Borrowed(factor, log_k, depths, beyond, sampling_error)
