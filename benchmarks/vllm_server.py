@@ -54,14 +54,16 @@ def interpreter() -> str:
 
 
 @contextlib.contextmanager
-def serving(python: str, model: Path) -> Iterator[str]:
+def serving(
+    python: str, model: Path, *, name: str = "marmoset", context: int = 256
+) -> Iterator[str]:
     """Serve `model`, and yield the address when it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
         python, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model),
-        "--port", str(port), "--served-model-name", "marmoset", "--max-model-len", "256",
+        "--port", str(port), "--served-model-name", name, "--max-model-len", str(context),
         "--dtype", "float32", "--enforce-eager",
     ]  # fmt: skip
     settings = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1"}

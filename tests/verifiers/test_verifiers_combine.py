@@ -4,17 +4,20 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import pytest
 
+from vervet import doors
 from vervet.errors import ConfigError, VerifierError
 from vervet.testing import check_verifier
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.combine import all_of, any_of, first_of, weighted
 from vervet.verifiers.exact import exact
 from vervet.verifiers.gsm8k import gsm8k_answer
+from vervet.verifiers.judge import judge
 from vervet.verifiers.wrap import cached, limited, repeated
 
 ACCEPT, REJECT, ERROR = Outcome.ACCEPT, Outcome.REJECT, Outcome.ERROR
@@ -129,6 +132,9 @@ BAD: list[tuple[Any, str]] = [
     (lambda: cached("exact+choice"), "wraps one verifier, not 2"),
     (lambda: cached("exact", remembered=0), "must be at least 1"),
     (lambda: limited("exact", seconds=0), "must be positive"),
+    (lambda: limited("exact"), "one of the first three is needed"),
+    (lambda: limited("exact", dollars=1), "dollars need a price"),
+    (lambda: limited("exact", dollars=1, price="a+b"), "is not two numbers"),
     (lambda: repeated("exact", times=0), "must be at least 1"),
 ]
 
@@ -188,6 +194,56 @@ async def test_a_limit_turns_waiting_into_an_error() -> None:
     assert (verdict.outcome, verdict.detail) == (ERROR, "no verdict after 0.05 s")
     assert (verdict.index, verdict.trial) == (4, 1)
     assert await outcome_of(limited(Says(ACCEPT), seconds=5)) is ACCEPT
+
+
+class Costly(Says):
+    """Takes 100 prompt and 50 completion tokens, and a moment, for each verdict."""
+
+    counted = True
+
+    async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
+        await asyncio.sleep(0.001)
+        verdict = await super().verify(problem, sample, trial)
+        tokens = (100, 50) if self.counted else (None, None)
+        return replace(verdict, prompt_tokens=tokens[0], completion_tokens=tokens[1], evidence="{}")
+
+
+@pytest.mark.parametrize(
+    ("limits", "paid"),
+    [
+        ({"tokens": 600}, 4),
+        ({"tokens": 599}, 3),
+        ({"dollars": 0.001, "price": "1+4"}, 3),  # $0.0003 each
+        ({"dollars": 0.001, "price": (1, 4), "tokens": 300}, 2),
+    ],
+)
+async def test_spending_stops_at_its_limit_one_by_one(limits: dict[str, Any], paid: int) -> None:
+    verifier = limited(Costly(ACCEPT), **limits)
+    verdicts = [await verifier.verify(PROBLEM, SAMPLE, t) for t in range(8)]
+    assert [v.outcome for v in verdicts] == [ACCEPT] * paid + [ERROR] * (8 - paid)
+    assert verdicts[-1].detail.startswith("the limit of ")
+    assert verifier.tokens == 150 * paid
+
+
+async def test_spending_stops_at_its_limit_where_many_are_under_way() -> None:
+    verifier = limited(Costly(ACCEPT), tokens=1500, at_once=4)
+    first = await verifier.verify(PROBLEM, SAMPLE, 0)
+    rest = await asyncio.gather(*(verifier.verify(PROBLEM, SAMPLE, t) for t in range(1, 30)))
+    assert [first, *rest].count(first) == 1
+    assert verifier.tokens == 1500
+
+
+async def test_a_limit_on_spending_needs_counted_tokens() -> None:
+    silent = Costly(ACCEPT)
+    silent.counted = False
+    with pytest.raises(ConfigError, match="does not count its tokens"):
+        await limited(silent, tokens=10).verify(PROBLEM, SAMPLE, 0)
+    assert await outcome_of(limited(silent, seconds=10)) is ACCEPT
+
+
+def test_a_part_may_have_settings_of_its_own() -> None:
+    spec = "limited:of=judge:model=marmoset;template=few-shot;max_tokens=9,tokens=99"
+    assert doors.verifier(spec).id == judge("marmoset", template="few-shot", max_tokens=9).id
 
 
 async def test_a_repeat_follows_the_majority_of_what_was_said() -> None:

@@ -19,7 +19,8 @@ VERSION = "1"
 ACCEPT, REJECT, ERROR = Outcome.ACCEPT, Outcome.REJECT, Outcome.ERROR
 Rule = Literal["all", "any", "first"]
 Parts = Sequence[Verifier | str] | str
-"""Verifiers, or their names; one string names several with `+` between them."""
+"""Verifiers, or their names; one string names several with `+` between them, and settings of a
+name with `;` between them: `exact+judge:model=m;template=few-shot`."""
 
 ENDS: dict[Rule, frozenset[Outcome]] = {
     "all": frozenset({REJECT}),
@@ -168,16 +169,20 @@ def parts_of(what: str, of: Parts) -> tuple[Verifier, ...]:
         ConfigError: there are none, or one of them is no verifier.
     """
     given = of.split("+") if isinstance(of, str) else of
-    parts = tuple(
-        registry.find("verifiers", part.strip()) if isinstance(part, str) else part
-        for part in given
-    )
+    parts = tuple(_named(part.strip()) if isinstance(part, str) else part for part in given)
     if not parts:
         raise ConfigError(f"{what}: name at least one verifier.")
     for part in parts:
         if not isinstance(part, Verifier):
             raise ConfigError(f"{what}: {part!r} is no verifier; it has no id or no verify.")
     return parts
+
+
+def _named(spec: str) -> Verifier:
+    """Return the part that `name:key=value;key=value` names: a comma would end the whole's."""
+    name, settings = registry.parse(spec.replace(";", ","))
+    found: Verifier = registry.find("verifiers", name, **settings)
+    return found
 
 
 async def ask(part: Verifier, problem: Problem, sample: Sample, trial: int) -> Verdict:
