@@ -21,8 +21,9 @@ from vervet.verifiers.sandbox.limits import MEBIBYTE, machine_load, processors
 VERSION = "1"
 REMEMBERED = 256
 """Problems whose tests are kept ready."""
-FLOOR_SECONDS, FACTOR = 0.3, 4.0
-"""Processor seconds a test, by the reference solution: four times its own, at least 0.3 s.
+FLOOR_SECONDS, FLOOR_BEHIND_SECONDS, FACTOR = 0.3, 1.0, 4.0
+"""Processor seconds a test, by the reference solution: four times its own, at least 0.3 s; at least
+1 s where the program has passed the tests that go first, so that it hardly loops for ever.
 
 EvalPlus gives four times, and at least one second on the clock (docs/code-verifier.md)."""
 DEADLY = 8
@@ -148,8 +149,9 @@ class UnitTests:
         if isinstance(suite, Programs) and suite.seconds:
             return replace(limits, cpu_seconds=suite.seconds + GRACE_FOR_PYTHON)
         if isinstance(suite, Calls) and suite.seconds:
-            longest = max(suite.seconds)
-            return replace(limits, cpu_seconds=max(FLOOR_SECONDS, FACTOR * longest))
+            behind = suite.plan is not None and suite.plan.behind
+            floor = FLOOR_BEHIND_SECONDS if behind else FLOOR_SECONDS
+            return replace(limits, cpu_seconds=max(floor, FACTOR * max(suite.seconds)))
         return replace(limits, cpu_seconds=DEFAULT_SECONDS)
 
     def seconds_of(self, suite: Suite) -> tuple[float, ...]:
@@ -237,8 +239,8 @@ def unit_tests(
         suite: `base` or `plus`, where a problem has two: HumanEval's own tests, or those and
             HumanEval+'s.
         isolation: `namespaces`, `bubblewrap`, `container`, `remote`, or `process`, which is weak.
-        timeout: processor seconds for one test; None for four times the reference solution (at
-            least 1 s), the contest's limit and 10 s, or 3 s.
+        timeout: processor seconds for one test; None for four times the reference solution, the
+            contest's limit and 10 s, or 3 s (docs/code-verifier.md).
         memory: MiB of address space.
         all_tests: run on after the first failure.
         workers: programs at a time; None for one per processor.
@@ -257,7 +259,7 @@ def unit_tests(
         "isolation": isolation,
     }  # fmt: skip
     return UnitTests(
-        named("unit-tests", VERSION, **parameters),
+        named("unit-tests" if suite == "plus" else "unit-tests-base", VERSION, **parameters),
         sandbox_for(isolation, workers or processors()),
         suite=suite,
         limits=Limits(memory_bytes=memory * MEBIBYTE),
