@@ -182,6 +182,47 @@ def plan_value(rows: Rows, made: Plan) -> float:
     return replayed(made.chosen.policy, kept, Orders.random(kept, 20)).accuracy.value
 
 
+def test_more_samples_than_were_recorded_are_forecast_and_marked(made: Made) -> None:
+    rows = made(40, {"m": 10}, holes=False)
+    kept = plan(found(rows, "v", "v"), Terms(budget("9samples/problem")), orders=10)
+    ahead = {each.name: each for each in kept.beyond}
+    accepted = [ahead[f"first-accepted:limit={k},verifier=v"] for k in (20, 40, 100)]
+    values = [each.accuracy.value for each in accepted]
+    assert values == sorted(values)
+    assert values[0] >= np.mean([any(s.text == "a" for s in r.samples["m"]) for _, r in rows])
+    assert all(each.accuracy.low < each.accuracy.high for each in accepted)
+    assert all("forecast" in each.accuracy.method for each in kept.beyond)
+    assert 1 < accepted[0].samples < accepted[2].samples < 100
+    assert not ahead["majority:n=20,verifier=v"].affordable
+    assert kept.chosen.name not in ahead
+    told = document(kept)["forecasts"]
+    assert [row["draw"] for row in told] == [20, 40, 100, 20, 40, 100]
+
+
+def test_a_forecast_that_is_worth_more_says_what_to_draw() -> None:
+    rates = {"m": np.linspace(0.005, 0.2, 60)}
+    made = plan(found(with_tests(rates, {"m": 16}, {"m": 0.1}, 5), "tests"), Terms(), orders=10)
+    best = max(made.beyond, key=lambda each: each.value)
+    assert best.value > made.promise.value
+    assert f"`vervet sample -n {best.draw}`" in recommendation(made)
+    dear = plan(
+        found(with_tests(rates, {"m": 16}, {"m": 0.1}, 5), "tests"),
+        Terms(Budget(0.5, "dollars")),
+        orders=10,
+    )
+    assert not any(each.affordable for each in dear.beyond)
+    assert "Forecast" not in recommendation(dear)
+
+
+def test_every_kind_of_policy_is_compared(made: Made) -> None:
+    rows = made(6, {"large": 12, "small": 16}, holes=False)
+    kinds = {type(p).__name__ for p in candidates(found(rows, "v"), Terms(None, 1.0))}
+    assert kinds == {
+        "Abstain", "BestOf", "Cascade", "Certified", "FirstAccepted", "Fixed", "Majority",
+        "Mixture", "Pandora", "Posterior", "VerifyThenVote", "VerifyTies", "Weighted",
+    }  # fmt: skip
+
+
 def test_the_budget_and_the_latency_are_kept(made: Made) -> None:
     rows = made(20, {"m": 10}, holes=False)
     options = plan(found(rows, "v", "v"), Terms(budget("3samples/problem")), orders=20)

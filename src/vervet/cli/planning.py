@@ -94,5 +94,17 @@ def tell(made: "Plan", *, as_json: bool) -> None:
         for option in made.frontier
     )
     show(Table("worth more than everything cheaper, as measured here", rows, tuple(rows[0])))
+    if made.beyond:
+        ahead = tuple(
+            {
+                "policy": each.name,
+                f"{made.unit}/problem": f"{each.cost:.4g}",
+                "samples": f"{each.samples:.1f}",
+                "accuracy": str(each.accuracy),
+                "within": "yes" if each.affordable else "no",
+            }
+            for each in made.beyond
+        )
+        show(Table("forecast: more samples than were recorded", ahead, tuple(ahead[0])))
     click.echo()
     click.echo(recommendation(made))

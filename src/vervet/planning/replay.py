@@ -142,6 +142,14 @@ def outcome(policy: Policy, archive: Archive, orders: Orders) -> Outcome:
     return driven(policy, archive, orders.by_model)
 
 
+def vectorised(policy: Policy) -> bool:
+    """Tell whether a policy is replayed without its flow, which is a hundred times quicker."""
+    if isinstance(policy, Cascade):
+        return vectorised(policy.first) and vectorised(policy.then)
+    inner = getattr(policy, "policy", policy)
+    return pick.dispatch(type(inner)) is not pick.dispatch(object)
+
+
 def _apart(policy: Cascade, archive: Archive) -> bool:
     """Tell whether the two policies of a cascade draw from different models."""
     one, two = (getattr(p, "model", None) for p in (policy.first, policy.then))

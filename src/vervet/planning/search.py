@@ -7,10 +7,11 @@ import numpy as np
 
 from vervet.errors import ConfigError, NotRecorded
 from vervet.planning.archive import Floats
+from vervet.planning.beyond import Beyond, beyond
 from vervet.planning.candidates import candidates
 from vervet.planning.promise import Bought, Promise, choose, promise
 from vervet.planning.reading import Found
-from vervet.planning.replay import Orders, Replayed, outcome, summary
+from vervet.planning.replay import Orders, Replayed, outcome, summary, vectorised
 from vervet.planning.terms import Terms
 from vervet.policies.flow import Policy, name_of
 
@@ -53,6 +54,8 @@ class Plan:
     """Of every cost: dollars, tokens or samples."""
     found: Found
     terms: Terms
+    beyond: tuple[Beyond, ...] = ()
+    """Policies that need more samples than were recorded, as forecast; none of them is chosen."""
 
 
 def plan(found: Found, terms: Terms, *, orders: int = ORDERS, seed: int = 0) -> Plan:
@@ -71,7 +74,8 @@ def plan(found: Found, terms: Terms, *, orders: int = ORDERS, seed: int = 0) -> 
     unit = terms.budget.unit if terms.budget else ""
     for policy in policies:
         try:
-            result = outcome(policy, found.archive, drawn)
+            some = drawn if vectorised(policy) else drawn.first(QUICK)
+            result = outcome(policy, found.archive, some)
         except NotRecorded as lacking:
             skipped[name_of(policy)] = str(lacking)
             continue
@@ -113,7 +117,10 @@ def _conclude(
     best = choose(values, costs, waits, limits)
     promised = promise(values, costs, waits, limits, parts=[r for _, _, r in tried], seed=seed)
     frontier = tuple(_frontier(options))
-    return Plan(options[best], promised, frontier, len(options), skipped, unit, found, terms)
+    return Plan(
+        options[best], promised, frontier, len(options), skipped, unit, found, terms,
+        beyond(found, terms, unit),
+    )  # fmt: skip
 
 
 def _affordable(costs: Floats, waits: Floats, limits: tuple[float, float]) -> Floats:

@@ -63,6 +63,7 @@ def _notes(plan: Plan) -> list[str]:
         )
     if plan.terms.false_positive_cost and plan.promise.value < -plan.terms.abstain_cost:
         notes.append("Answering nothing at all would be worth more than any of these policies.")
+    notes += _forecast(plan)
     largest = {int(shelf.size.min()) for shelf in kept.archive.shelves.values()}
     asked = {getattr(plan.chosen.policy, name, 0) for name in ("n", "limit")}
     if largest & asked - {1}:
@@ -71,6 +72,20 @@ def _notes(plan: Plan) -> list[str]:
         name, why = next(iter(plan.skipped.items()))
         notes.append(f"{len(plan.skipped)} policies could not be replayed, as {name}: {why}")
     return notes
+
+
+def _forecast(plan: Plan) -> list[str]:
+    """Say what more samples are forecast to bring within the terms, if that is more."""
+    better = [b for b in plan.beyond if b.affordable and b.value > plan.promise.value]
+    if not better:
+        return []
+    best = max(better, key=lambda b: b.value)
+    said = (
+        f"Forecast, not measured: {best.name} would be right {_percent(best.accuracy)} of the "
+        f"time at {best.cost:.4g} {plan.unit} a problem. Draw {best.draw:,} samples of each "
+        f"problem (`vervet sample -n {best.draw}`) and plan again to know."
+    )
+    return [said]
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -92,6 +107,22 @@ def document(plan: Plan) -> dict[str, Any]:
             "optimism": plan.promise.optimism,
         },
         "frontier": [_option(option) for option in plan.frontier],
+        "forecasts": [
+            {
+                "policy": each.name,
+                "accuracy": _estimate(each.accuracy),
+                "method": each.accuracy.method,
+                "wrong": each.wrong,
+                "abstained": each.abstained,
+                "value": each.value,
+                "samples": each.samples,
+                "cost": known(each.cost),
+                "seconds": known(each.seconds),
+                "affordable": each.affordable,
+                "draw": each.draw,
+            }
+            for each in plan.beyond
+        ],
         "skipped": dict(plan.skipped),
         "recommendation": recommendation(plan),
     }

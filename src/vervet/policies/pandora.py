@@ -1,8 +1,7 @@
 """Pandora stopping: draw scores while the next is worth its price."""
 
 from dataclasses import dataclass
-from math import erfc, exp, pi, sqrt
-from statistics import fmean, stdev
+from math import erfc, exp, fsum, pi, sqrt
 
 from vervet.policies.flow import Choice, Draw, Flow, Verify, at_least
 from vervet.types import Problem
@@ -59,8 +58,10 @@ def worth(scores: list[float]) -> float:
     """
     if len(scores) < 2:  # noqa: PLR2004 - a spread needs two
         return float("inf")
-    spread = stdev(scores) * sqrt(1 + 1 / len(scores))
+    mean = fsum(scores) / len(scores)
+    variance = fsum((score - mean) ** 2 for score in scores) / (len(scores) - 1)
+    spread = sqrt(variance * (1 + 1 / len(scores)))
     if spread == 0:
         return 0.0
-    z = (max(scores) - fmean(scores)) / spread
+    z = (max(scores) - mean) / spread
     return spread * (exp(-z * z / 2) / sqrt(2 * pi) - z * erfc(z / sqrt(2)) / 2)
