@@ -1,5 +1,7 @@
 """A run at s3:// against a local S3-compatible server; skipped where moto or s3fs is missing."""
 
+import gc
+import socket
 import subprocess
 import sys
 import time
@@ -12,17 +14,20 @@ from vervet.store import Run, open_run
 from vervet.types import Outcome, Problem, Sample, Verdict
 
 pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'vervet[s3]'")
-pytest.importorskip("moto.server", reason="moto is not installed: pip install 'moto[server,s3]'")
+pytest.importorskip(
+    "moto.server", reason="moto is not installed: pip install 'moto[s3]' flask flask-cors"
+)
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # botocore's own warnings
-
-PORT = 5677
 
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    command = [sys.executable, "-m", "moto.server", "-p", str(PORT)]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{PORT}"
+    address = f"http://127.0.0.1:{port}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", address)
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -83,4 +88,5 @@ def test_no_temporary_copy_is_left_behind(bucket: str) -> None:
     mirror = run.place.mirror.parent  # type: ignore[attr-defined]
     assert mirror.is_dir()
     del run
+    gc.collect()  # what s3fs raised and caught keeps frames in cycles
     assert not mirror.exists()
