@@ -109,7 +109,9 @@ def _by_truth(judged: Judged, truth: Judged, settings: Settings) -> Iterator[Agr
     parts = judged.split(yes, seen, truth.accepted, which=both)
     found = repeats(*parts, rng=settings.rng, level=settings.level)
     of = {"other": truth.verifier, "votes": judged.trials}
-    for given, estimate in (("right", found.right), ("wrong", found.wrong)):
+    sides = ((found.right, truth.accepted), (found.wrong, ~truth.accepted))
+    for given, (repeated, which) in zip(("right", "wrong"), sides, strict=True):
+        estimate = replace(repeated, samples=int((both & which).sum()))
         yield _row(judged, REPEATS, estimate, given=given, **of)
         yield _row(judged, WORTH, _votes(estimate, judged), given=given, **of)
     yield _row(judged, "unanimous", _unanimous(judged, truth, settings), given="wrong", **of)

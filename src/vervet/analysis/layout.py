@@ -36,7 +36,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     ),
     "mixtures": (
         "verifier", "budget", "attempts", "held_out", "single", "single_held_out", "gain",
-        "better", "coverage", "single_coverage", "multiple", "problems",
+        "better", "coverage", "single_coverage", "multiple", "gap",
+        "problems",
     ),
     "success": ("model", "judge", "solutions", "verifications", "cost", *INTERVAL),
     "crossings": (

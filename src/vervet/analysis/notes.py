@@ -2,9 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from vervet.analysis.parts import Asked, Part
 from vervet.analysis.recorded import Judged
 from vervet.analysis.schema import Document
+
+FEWEST = 10
+"""Samples a problem below which its share of right ones is too coarse to extrapolate."""
 
 
 def notes(document: Document, parts: Sequence[Part], asked: Asked) -> Iterator[str]:
@@ -24,6 +29,14 @@ def notes(document: Document, parts: Sequence[Part], asked: Asked) -> Iterator[s
         yield (
             "A correction by an audit holds if the audited samples were not chosen by what the "
             "corrected verifier said of them."
+        )
+    if document.mixtures:
+        yield from dict.fromkeys(
+            f"{each.drawn.model} has {depth:,} samples a problem: the shares a mixture is chosen "
+            "by are coarse, and its coverage is overstated."
+            for part in parts
+            for each in part.judged
+            if (depth := int(np.median(each.total))) < FEWEST
         )
     if asked.against is None:
         yield from dict.fromkeys(

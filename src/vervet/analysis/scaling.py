@@ -83,14 +83,14 @@ def shift_rows(judged: Sequence[Judged], settings: Settings) -> Iterator[ShiftRo
 
 def _shifts(group: Sequence[Judged], settings: Settings) -> Iterator[ShiftRow]:
     curves = {each.drawn.model: _curve(each, settings) for each in group}
-    curves = {model: found for model, found in curves.items() if len(found[0])}
+    curves = {model: found for model, found in curves.items() if len(found[0]) > 1}
     means = {model: (ks, values.mean(axis=0)) for model, (ks, values) in curves.items()}
-    if len(means) < 2:  # noqa: PLR2004 - nothing to compare
-        return
-    anchor = max(float(mean[0]) for _, mean in means.values())
+    anchor = max((float(mean[0]) for _, mean in means.values()), default=0.0)
     reach = {m: mean for m, mean in means.items() if mean[1][-1] >= anchor > 0}
-    gap = horizontal_shift(reach, anchor=anchor).disagreement if len(reach) > 1 else nan
-    target = min((float(mean[-1]) for _, mean in reach.values()), default=nan)
+    if len(reach) < 2:  # noqa: PLR2004 - nothing to compare
+        return
+    gap = horizontal_shift(reach, anchor=anchor).disagreement
+    target = min(float(mean[-1]) for _, mean in reach.values())
     for each in (each for each in group if each.drawn.model in curves):
         ks, values = curves[each.drawn.model]
         mean = means[each.drawn.model][1]
