@@ -22,10 +22,12 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - torch's own short name
 
 from model import Llama, Shape
-from teacher import parts
+from teacher import parts, rationale, spoiled
 from train import EOS, POOL, optimizers, pad, save
 from vervet.models.marmoset.sampler import find
 from vervet.problems.stories import tell
+from vervet.types import Problem
+from vervet.verifiers.judging.prompts import TEMPLATES, fill
 
 BATCH = 32
 SOLVED = 8
@@ -35,6 +37,7 @@ MUON, ADAM = 1.5e-3, 1.5e-3
 WARM = 50
 CONTEXT = 384
 """Room for a problem, a solution and its check; longer than what solves need."""
+TEMPLATE = TEMPLATES["fine-tuned"]
 COPIED = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
 Row = tuple[list[int], list[int]]
 
@@ -71,11 +74,19 @@ def solved(rng: np.random.Generator, encoder: Tokenizer) -> Row:
     return encoded(story.prompt, "\n".join((*equations, f"A: {story.answer}")), encoder)
 
 
+def checked(rng: np.random.Generator, encoder: Tokenizer) -> Row:
+    """Return a check of a new story's solution, every other one with a mistake put in."""
+    story = tell(rng)
+    said = spoiled(story, rng) if rng.random() < 0.5 else story.solution
+    prompt = fill(TEMPLATE, Problem("", story.prompt), {"solution": said})
+    return encoded(prompt, rationale(story.solution, said), encoder)
+
+
 def batches(
-    rows: list[Row], encoder: Tokenizer, rng: np.random.Generator
+    rows: list[Row], encoder: Tokenizer, rng: np.random.Generator, *, mistakes: int
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """Yield (tokens, targets) for ever, every epoch in another order, alike lengths together."""
-    checks = BATCH - SOLVED
+    checks = BATCH - SOLVED - mistakes
     while True:
         order = rng.permutation(len(rows))
         for start in range(0, len(order) - checks + 1, checks * POOL):
@@ -83,22 +94,25 @@ def batches(
             groups = [part[at : at + checks] for at in range(0, len(part), checks)]
             for at in rng.permutation(len(groups)):
                 fresh = [solved(rng, encoder) for _ in range(SOLVED)]
+                fresh += [checked(rng, encoder) for _ in range(mistakes)]
                 yield pad([rows[place] for place in groups[at]] + fresh)
 
 
-def tune(folder: Path, lessons: Path, out: Path, *, steps: int, seed: int) -> None:
+def tune(folder: Path, lessons: Path, out: Path, *, steps: int, mistakes: int, seed: int) -> None:
     """Train for `steps` batches, the rate falling to zero, and write the model."""
     torch.manual_seed(seed)
     model, encoder = opened(folder)
     rows = rows_of(lessons, encoder)
-    print(f"{len(rows):,} lessons, {steps * (BATCH - SOLVED) / len(rows):.1f} epochs", flush=True)
+    print(
+        f"{len(rows):,} lessons, {steps * (BATCH - SOLVED - mistakes) / len(rows):.1f} epochs",
+        flush=True,
+    )
     learners = optimizers(model)
     groups = [group for learner in learners for group in learner.param_groups]
     peaks = [MUON if learner is learners[0] else ADAM for learner in learners]
     began, losses = time.process_time(), []
-    for step, (tokens, targets) in zip(
-        range(steps), batches(rows, encoder, np.random.default_rng(seed)), strict=False
-    ):
+    drawn = batches(rows, encoder, np.random.default_rng(seed), mistakes=mistakes)
+    for step, (tokens, targets) in zip(range(steps), drawn, strict=False):
         share = min(1.0, (step + 1) / WARM, 1.25 * (1 - step / steps))
         for group, peak in zip(groups, peaks, strict=True):
             group["lr"] = peak * share
@@ -128,14 +142,17 @@ def main() -> None:
     parser.add_argument("model", help="a shipped model's name, or a folder")
     parser.add_argument("lessons", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=2_500)
+    parser.add_argument("--steps", type=int, default=1_200)
+    parser.add_argument(
+        "--mistakes", type=int, default=0, help="checks of new stories in a batch of 32"
+    )
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--threads", type=int, default=1)
     settings = parser.parse_args()
     torch.set_num_threads(settings.threads)
     tune(
         find(settings.model), settings.lessons, settings.out,
-        steps=settings.steps, seed=settings.seed,
+        steps=settings.steps, mistakes=settings.mistakes, seed=settings.seed,
     )  # fmt: skip
 
 

@@ -8,13 +8,23 @@ that learns from it is not.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
 
 from vervet.errors import VerifierError
+from vervet.problems.stories import Story
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.identity import verifier_id
 
 PRODUCT = re.compile(r"(\d+)\*(\d+)=\d+")
+EQUATION = re.compile(r"(\d+)([-+*/])(\d+)=(\d+)")
+SIGNS: Mapping[str, Callable[[int, int], int]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a // max(b, 1),
+}
 TEENS = range(11, 20)
 YES, NO = "Verdict: Yes", "Verdict: No"
 
@@ -78,3 +88,37 @@ def parts(equation: str) -> Iterator[str]:
             yield f"{other}*10={other * 10}"
             yield f"{other}*{teen - 10}={other * (teen - 10)}"
     yield equation
+
+
+def spoiled(story: Story, rng: np.random.Generator) -> str:
+    """Return a story's solution with one mistake in it, and all that follows from the mistake.
+
+    Half of the mistakes are a digit of one result, half another sign.
+    """
+    worst = int(rng.integers(len(story.equations)))
+    changed: dict[int, int] = {}
+    lines, total = [], 0
+    for place, equation in enumerate(story.equations):
+        left, sign, right, result = read(equation)
+        a, b = changed.get(left, left), changed.get(right, right)
+        wrong = place == worst
+        if wrong and rng.random() < 0.5:
+            sign = str(rng.choice([each for each in SIGNS if each != sign]))
+        total = SIGNS[sign](a, b)
+        if wrong and sign == read(equation)[1]:
+            digits = str(total)
+            total += int(rng.choice([-2, -1, 1, 2])) * 10 ** int(rng.integers(len(digits)))
+        total = max(total, 0)
+        changed[result] = total
+        lines.append(f"{a}{sign}{b}={total}")
+    return "\n".join((*lines, f"A: {total}"))
+
+
+def read(equation: str) -> tuple[int, str, int, int]:
+    """Return the parts of an equation.
+
+    >>> read("3*53=159")
+    (3, '*', 53, 159)
+    """
+    left, sign, right, result = EQUATION.fullmatch(equation).groups()  # type: ignore[union-attr]  # stories have no others
+    return int(left), sign, int(right), int(result)

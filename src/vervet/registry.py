@@ -62,6 +62,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     "models": {
         "marmoset": "vervet.models.marmoset:Marmoset",
         "marmoset-strong": "vervet.models.marmoset:strong",
+        "marmoset-verifier": "vervet.models.marmoset:verifier",
         "scripted": "vervet.models.scripted:scripted",
         "command": "vervet.models.command:command",
         "deepinfra": "vervet.models.hosts:deepinfra",
@@ -121,6 +122,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "abstain": "vervet.policies.abstain:abstain",
         "cascade": "vervet.policies.cascade:cascade",
         "mixture": "vervet.policies.mixture:Mixture",
+        "index": "vervet.policies.index:Index",
         "refine": "vervet.policies.refine:Refine",
     },
     "formats": {

@@ -8,7 +8,9 @@ from functools import partial
 
 from vervet.models.marmoset.sampler import Marmoset
 
-__all__ = ["Marmoset", "strong"]
+__all__ = ["Marmoset", "strong", "verifier"]
 
 strong = partial(Marmoset, "marmoset-strong")
 """The same model trained to the end."""
+verifier = partial(Marmoset, "marmoset-verifier", max_tokens=192)
+"""The strong one, fine-tuned to check solutions and say Yes or No."""
