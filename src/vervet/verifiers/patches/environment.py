@@ -33,7 +33,7 @@ class Environment:
         """Return the whole environment of the test command: nothing of this process's own."""
         source = f"{BED}/src" if _has_source_folder(base) else BED
         return {
-            "PATH": f"{self.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{self.prefix}/bin:/usr/local/bin:/usr/bin:/bin:/tmp/bin",
             "VIRTUAL_ENV": str(self.prefix),
             "PYTHONPATH": f"{SHOWN}:{source}",
             "PYTHONDONTWRITEBYTECODE": "1",

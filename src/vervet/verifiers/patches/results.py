@@ -57,13 +57,11 @@ class Heard:
             return
         try:
             count, kind, what = json.loads(body)
-        except (ValueError, RecursionError, TypeError):
-            self.forged += 1
-            return
-        if count != self.count:
-            self.forged += 1
-        self.count += 1
-        self._told(str(kind), what)
+            self.forged += count != self.count
+            self.count += 1
+            self._told(str(kind), what)
+        except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+            self.forged += 1  # signed, but not in the witness's words
 
     def _told(self, kind: str, what: Mapping[str, Any]) -> None:
         if kind == "begin":

@@ -1,6 +1,6 @@
 """Imported by every interpreter of a test run before any code of the repository.
 
-It belongs to the environment of the repository under test: any Python from 3.7 on.
+It belongs to the environment of the repository under test: any Python from 3.6 on.
 """
 
 import os

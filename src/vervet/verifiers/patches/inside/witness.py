@@ -5,12 +5,10 @@ and adds control tests which must fail: where they do not, the code under test h
 rules. What it tells goes to a named pipe that the sandbox's first process reads, never to the
 output, and is told at once: what was told of a failure cannot be taken back.
 
-It runs in the environment of the repository under test: any Python from 3.7 on.
+It runs in the environment of the repository under test: any Python from 3.6 on.
 """
 # Paths are plain strings: pathlib may be what is under test.
 # ruff: noqa: PTH100, PTH118, PTH120
-
-from __future__ import annotations
 
 import hashlib
 import json
@@ -71,7 +69,7 @@ class Witness:
             rule = vars(owner).get(name)
             self.rules.append((owner, name, rule, code_of(rule)))
 
-    def test(self, ids: list[str], status: str) -> None:
+    def test(self, ids: "list[str]", status: str) -> None:
         """Tell what became of one test, and which rules were replaced."""
         changed = [
             name
@@ -188,7 +186,7 @@ def hearing_subtests(inside: Any) -> Any:  # noqa: ANN401 - a method of TestResu
     return method
 
 
-def names_of(test: Any) -> list[str]:  # noqa: ANN401 - a test
+def names_of(test: Any) -> "list[str]":  # noqa: ANN401 - a test
     """Return the names a test goes by: its id, as it prints itself, the first line of its text."""
     kind, method = type(test), getattr(test, "_testMethodName", "")
     if kind.__module__ == "vervet_controls":

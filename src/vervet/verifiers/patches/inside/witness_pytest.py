@@ -1,7 +1,5 @@
 """The witness as a plugin of pytest (4.0 and later)."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 
