@@ -42,6 +42,7 @@ PATIENCE = 2.0
 MEMORY = 2_000_000_000_000
 """The address space the Monkeys' client asks for: none to speak of."""
 REQUESTS = 256
+SETTLING_SECONDS, IDLE_SHARE = 2.0, 0.05
 
 Program = tuple[Problem, str]
 
@@ -161,10 +162,17 @@ class Server:
         for _ in range(600):
             with suppress(OSError):
                 urllib.request.urlopen(f"{self.url}/ping")  # noqa: S310 - ours
-                time.sleep(5)  # until all of its workers are up
+                self.settle()
                 return
             time.sleep(0.1)
         raise SystemExit("the peer did not start")
+
+    def settle(self) -> None:
+        """Wait until all of its workers have started: until they use no more time."""
+        before = -1.0
+        while (used := self.cpu()) - before > IDLE_SHARE * SETTLING_SECONDS:
+            before = used
+            time.sleep(SETTLING_SECONDS)
 
     def accepts(self, program: Program) -> bool:
         """Have one program graded, as the Monkeys' client asks."""
