@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from vervet.policies.certified import Certified
     from vervet.policies.first_accepted import FirstAccepted
     from vervet.policies.fixed import Fixed
+    from vervet.policies.index import Index
     from vervet.policies.majority import Majority
     from vervet.policies.mixture import Mixture
     from vervet.policies.pandora import Pandora
@@ -63,6 +64,7 @@ _HOMES = {
     "EarlyStopping": "vervet.policies.adaptive",
     "FirstAccepted": "vervet.policies.first_accepted",
     "Fixed": "vervet.policies.fixed",
+    "Index": "vervet.policies.index",
     "Majority": "vervet.policies.majority",
     "MissingExtra": "vervet.errors",
     "Mixture": "vervet.policies.mixture",
@@ -115,6 +117,7 @@ __all__ = [
     "EarlyStopping",
     "FirstAccepted",
     "Fixed",
+    "Index",
     "Majority",
     "MissingExtra",
     "Mixture",

@@ -235,20 +235,35 @@ def replay(
     Raises:
         NotRecorded: the policy asked for more samples or verdicts than were recorded.
     """
-    pool, flow = Pool(), policy.flow(problem)
-    supply = {model: iter(places) for model, places in order.items()}
+    pool, flow, tape = Pool(), policy.flow(problem), Tape(recorded, order)
     try:
         request = next(flow)
         while True:
-            if isinstance(request, Draw):
-                pool.drawn(_recorded_samples(request, recorded, supply))
-            elif isinstance(request, Revise):
-                pool.revised(request.position, _recorded_turn(request, pool, recorded))
-            else:
-                _recall(request, pool, recorded)
+            tape.answer(request, pool)
             request = flow.send(pool)
     except StopIteration as stop:
         return selection(policy, problem, pool, stop.value), pool
+
+
+class Tape:
+    """Recorded rows of one problem, played in an order: it answers requests in place of models."""
+
+    def __init__(self, recorded: Recorded, order: Mapping[str, Sequence[int]]) -> None:
+        self.recorded = recorded
+        self.supply = {model: iter(places) for model, places in order.items()}
+
+    def answer(self, request: Request, pool: Pool) -> None:
+        """Put what is asked for into the pool.
+
+        Raises:
+            NotRecorded: it was not recorded.
+        """
+        if isinstance(request, Draw):
+            pool.drawn(_recorded_samples(request, self.recorded, self.supply))
+        elif isinstance(request, Revise):
+            pool.revised(request.position, _recorded_turn(request, pool, self.recorded))
+        else:
+            _recall(request, pool, self.recorded)
 
 
 def selection(policy: Policy, problem: Problem, pool: Pool, choice: Choice) -> Selection:

@@ -71,7 +71,7 @@ class Drive:
         try:
             request = next(flow)
             while True:
-                async with aclosing(self._answer(request)) as rows:
+                async with aclosing(self.answer(request)) as rows:
                     async for row in rows:
                         yield row
                 request = flow.send(self.pool)
@@ -79,7 +79,8 @@ class Drive:
             self.choice = stop.value
             yield selection(self.policy, self.problem, self.pool, stop.value)
 
-    def _answer(self, request: Request) -> AsyncGenerator[Row, None]:
+    def answer(self, request: Request) -> AsyncGenerator[Row, None]:
+        """Put what is asked for into the pool; yield every new row."""
         if isinstance(request, Draw):
             return self._draw(request)
         return self._revise(request) if isinstance(request, Revise) else self._verify(request)

@@ -8,6 +8,7 @@ import numpy as np
 
 from vervet.errors import ConfigError
 from vervet.policies.flow import Policy, Recorded, name_of, replay
+from vervet.policies.index import Index, replay_together
 from vervet.store import Run
 from vervet.types import Problem, Sample, Selection, Verdict
 
@@ -46,10 +47,13 @@ def select(run: Run, policy: Policy, *, seed: int | None = None) -> Selected:
         ConfigError: a verifier's name means several verifiers of the run.
     """
     rng = None if seed is None else np.random.default_rng(seed)
-    rows = [
-        replay(policy, problem, recorded, _orders(recorded, rng))[0]
-        for problem, recorded in recorded_problems(run)
-    ]
+    found = ((row, _orders(row[1], rng)) for row in recorded_problems(run))
+    if isinstance(policy, Index):
+        every = list(found)
+        together = replay_together(policy, [row for row, _ in every], [o for _, o in every])
+        rows = [selected for selected, _ in together]
+    else:
+        rows = [replay(policy, *row, order)[0] for row, order in found]
     run.append(rows)
     return summary(name_of(policy), rows)
 

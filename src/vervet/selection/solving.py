@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 from vervet.engines import Engine, Local, Meter, bridge, fill
 from vervet.errors import ConfigError, VervetError
-from vervet.policies.flow import Policy, name_of
+from vervet.policies.flow import Policy, name_of, selection
+from vervet.policies.index import Index
 from vervet.selection.driving import Drive, Known, Parts, Row, place
+from vervet.selection.rounds import Rounds, Turn
 from vervet.selection.selecting import Selected, summary
 from vervet.store import Run
 from vervet.types import (
@@ -116,7 +118,11 @@ class _Solving:
             return next(left, None)
 
         try:
-            await fill(take, self._work, self._keep, self._ended, engine=engine or Local())
+            if isinstance(self.policy, Index):
+                if len(done) < len(problems):
+                    await self._together(self.policy, problems, engine or Local())
+            else:
+                await fill(take, self._work, self._keep, self._ended, engine=engine or Local())
         finally:
             self.meter.tell()
             for part in (*self.samplers.values(), *self.verifiers.values()):
@@ -129,6 +135,23 @@ class _Solving:
     def _selections(self) -> list[Selection]:
         where = {"policy_id": name_of(self.policy)}
         return [row for rows in self.run.read(Selection, where) for row in rows]
+
+    async def _together(self, policy: Index, problems: list[Problem], engine: Engine) -> None:
+        """Let the problems share one budget. Where one fails, nothing is selected in this call."""
+        parts = Parts(self.samplers, self.verifiers)
+        known = [await asyncio.to_thread(recorded, self.run, problem) for problem in problems]
+        drives = [Drive(policy, p, parts, k) for p, k in zip(problems, known, strict=True)]
+        rounds = Rounds(policy, drives)
+
+        def ended(turn: Turn, error: VervetError | None) -> None:
+            rounds.ended(failed=error is not None)
+            if error is not None:
+                self._ended(problems[turn[0]], error)
+
+        await fill(rounds.take, rounds.work, self._keep, ended, engine=engine)
+        if rounds.choices is not None:
+            chosen = zip(drives, rounds.choices, strict=True)
+            await self._keep([selection(policy, d.problem, d.pool, c) for d, c in chosen])
 
     async def _keep(self, rows: list[Row]) -> None:
         await asyncio.to_thread(self._store, rows)

@@ -1,0 +1,158 @@
+"""One budget for many problems: it is kept, it goes where it gains, and live is replay."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vervet.errors import ConfigError, ModelError, NotRecorded
+from vervet.policies.flow import Pool, Recorded, name_of, replay
+from vervet.policies.index import Index, replay_together
+from vervet.policies.majority import Majority
+from vervet.selection import Solved, select, solve
+from vervet.store import Run, open_run
+from vervet.types import Outcome, Problem, Sample, Selection, Verdict
+
+
+class Dice:
+    """Answers 0 with the problem's own chance; replies arrive in a random order."""
+
+    id = "dice@1"
+
+    def __init__(self, seed: int, fails: int = 0) -> None:
+        self.rng, self.fails = np.random.default_rng(seed), fails
+
+    def describe(self) -> Mapping[str, Any]:
+        return {"model": "dice"}
+
+    async def draw(self, problem: Problem, indices: Sequence[int], /) -> AsyncIterator[Sample]:
+        if self.fails and self.rng.random() < 0.2:
+            self.fails -= 1
+            raise ModelError("the dice fell off the table")
+        for index in self.rng.permutation(indices).tolist():
+            await asyncio.sleep(float(self.rng.random()) / 500)
+            own = np.random.default_rng([int(problem.id[1:]), index])
+            text = str(own.choice(4, p=problem.reference["shares"]))
+            yield Sample(problem.id, self.id, index, text, completion_tokens=1 + index % 3)
+
+
+class Key:
+    """Reads the reply; it cannot read one in ten."""
+
+    id = "key@1"
+
+    async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
+        if (sample.index + int(problem.id[1:])) % 10 == 9:
+            raise RuntimeError("unreadable")
+        outcome = Outcome.ACCEPT if sample.text == "0" else Outcome.REJECT
+        names = (problem.id, self.id and sample.sampler_id, sample.index, self.id, trial)
+        return Verdict(*names, outcome, answer=sample.text)
+
+
+SHARES = [[0.97, 0.01, 0.01, 0.01], [0.4, 0.3, 0.2, 0.1], [0.1, 0.3, 0.3, 0.3], [0.7, 0.3, 0, 0]]
+PROBLEMS = [Problem(f"p{i}", "?", {"shares": SHARES[i % 4]}) for i in range(12)]
+POLICIES = [
+    Index(6, "key", limit=20),
+    Index(5, "key", by="accepted", limit=9),
+    Index(14, "key", unit="tokens", limit=30),
+    Index(1, "key"),
+]
+
+
+def solved(run: Run, policy: Index, dice: Dice) -> Solved:
+    return solve(run, PROBLEMS, policy, {"": dice}, {"key": Key()})
+
+
+def selections(run: Run) -> dict[str, Selection]:
+    return {row.problem_id: row for rows in run.read(Selection) for row in rows}
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=name_of)
+def test_what_arrives_first_decides_nothing(policy: Index, tmp_path: Path) -> None:
+    found = []
+    for seed in (1, 2):
+        run = open_run(str(tmp_path / f"run{seed}"))
+        solved(run, policy, Dice(seed))
+        found.append(selections(run))
+        select(run, policy)
+        assert selections(run) == found[-1]
+    assert found[0] == found[1]
+    assert len(found[0]) == len(PROBLEMS)
+
+
+def test_a_run_that_failed_goes_on_where_it_was(tmp_path: Path) -> None:
+    policy, whole = POLICIES[0], open_run(str(tmp_path / "whole"))
+    solved(whole, policy, Dice(1))
+    run, dice = open_run(str(tmp_path / "run")), Dice(3, fails=3)
+    first = solved(run, policy, dice)
+    assert first.failed
+    assert first.selected is None
+    while solved(run, policy, dice).failed:
+        pass
+    assert selections(run) == selections(whole)
+    assert solved(run, policy, dice).present == len(PROBLEMS)
+
+
+def drawn(problems: int, n: int, seed: int) -> list[tuple[Problem, Recorded]]:
+    rng = np.random.default_rng(seed)
+    rows = []
+    for p in range(problems):
+        right = rng.beta(0.8, 0.8)
+        shares = [right, *((1 - right) * rng.dirichlet([0.5] * 5))]
+        samples = [Sample(f"p{p}", "m", i, str(rng.choice(6, p=shares))) for i in range(n)]
+        verdicts = {
+            ("m", s.index, "v"): [
+                Verdict(s.problem_id, "m", s.index, "v", 0,
+                        Outcome.REJECT if int(s.text) else Outcome.ACCEPT, s.text)
+            ]
+            for s in samples
+        }  # fmt: skip
+        rows.append((Problem(f"p{p}", "?"), Recorded({"m": samples}, verdicts)))
+    return rows
+
+
+def right(found: list[tuple[Selection, Pool]]) -> float:
+    return float(np.mean([s.index is not None and p.samples[0] is not None and
+                          next(x.text for x in p.samples if x.index == s.index) == "0"
+                          for s, p in found]))  # fmt: skip
+
+
+@pytest.mark.parametrize("by", ["votes", "accepted"])
+def test_the_same_budget_brings_more_than_spread_evenly(by: str) -> None:
+    index, even = [], []
+    for seed in range(6):
+        rows = drawn(60, 64, seed)
+        orders = [{"m": range(64)}] * 60
+        found = replay_together(Index(8, "v", limit=64, by=by), rows, orders)
+        assert sum(len(pool.samples) for _, pool in found) <= 8 * 60
+        index.append(right(found))
+        plain = (
+            Majority(8, "v")
+            if by == "votes"
+            else Index(8, "v", limit=8, by="accepted")
+        )  # fmt: skip
+        even.append(
+            right([replay(plain, *row, order) for row, order in zip(rows, orders, strict=True)])
+        )
+    assert np.mean(index) > np.mean(even)
+
+
+def test_alone_it_spends_its_budget_on_the_one_problem() -> None:
+    ((problem, recorded),) = drawn(1, 30, 3)
+    selected, pool = replay(Index(9, "v"), problem, recorded, {"m": range(30)})
+    assert (selected.samples_paid, len(pool.samples)) == (9, 9)
+
+
+def test_more_than_was_recorded_says_what_to_draw() -> None:
+    with pytest.raises(NotRecorded, match="vervet sample -n N"):
+        replay_together(Index(9, "v"), drawn(2, 5, 1), [{"m": range(5)}] * 2)
+
+
+def test_a_senseless_setting_is_refused() -> None:
+    with pytest.raises(ConfigError, match="by='luck'"):
+        Index(4, "v", by="luck")
+    with pytest.raises(ConfigError, match="unit='euro'"):
+        Index(4, "v", unit="euro")
