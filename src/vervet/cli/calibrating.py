@@ -11,9 +11,9 @@ from vervet.cli.printing import note, say
 
 @click.command(
     epilog=example(
-        "vervet calibrate runs/words --judge strict --judge kind --audit gsm8k-answer "
-        "--limit 200 -o ensemble.toml",
-        "vervet verify runs/other --verifier ensemble:file=ensemble.toml",
+        "vervet verify runs/words --verifier equations",
+        "vervet calibrate runs/words --judge judge --judge equations --audit gsm8k-answer "
+        "-o ensemble.toml",
     )
 )
 @RUN

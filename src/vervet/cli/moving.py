@@ -73,6 +73,7 @@ def problems_of(dataset: str) -> "list[Problem]":
 @click.command(
     epilog=example(
         "vervet export runs/words table words.csv",
+        "vervet verify runs/words --verifier judge:model=marmoset-verifier --trials 2",
         "vervet export runs/words genrm-sft:judge=judge,against=gsm8k-answer lessons.jsonl",
     )
 )
