@@ -176,3 +176,23 @@ def test_a_cell_may_be_longer_than_csv_allows_by_itself(tmp_path: Path) -> None:
     path.write_text("prompt,answer\n" + "x" * 300_000 + ",1\n")
     (problem,) = files(path)
     assert len(problem.prompt) == 300_000
+
+
+def test_problems_may_carry_tests_of_different_shapes(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    shapes: list[dict[str, Any]] = [
+        {"entry_point": "f", "test": "assert f(1) == 2", "solution": "def f(n): return n + 1"},
+        {"entry_point": "f", "inputs": [[1]], "expected": [2], "atol": 1e-6},
+        {"stdin": ["1\n"], "stdout": ["2\n"], "comparator": "lines", "time_limit": 2},
+        {
+            "cases": [{"input": "1", "output": "2"}],
+            "language": "cpp",
+            "checker": "def check(*a): ...",
+        },
+        {"pytest": "from solution import f"},
+    ]
+    path.write_text(lines([{"id": i, "prompt": "Do it.", **row} for i, row in enumerate(shapes)]))
+    problems = files(path)
+    assert [problem.reference for problem in problems] == shapes
+    assert problems.verifier == "unit-tests"
+    assert files(path, verifier="judge").verifier == "judge"

@@ -17,18 +17,13 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "problem_id", "unique_id", "task_id"),
 }
 """Field names that are understood without a mapping, the first present one of each."""
+TESTS = ("test", "inputs", "cases", "stdin", "pytest")
+"""Fields that hold tests of programs, one of which the code verifier reads."""
 KEPT = (
-    "messages",
-    "test",
-    "entry_point",
-    "inputs",
-    "expected",
-    "atol",
-    "cases",
-    "pytest",
-    "solution",
-)
-"""Fields that keep their own name without a mapping: what the code verifier reads, and such."""
+    "messages", *TESTS, "entry_point", "expected", "stdout", "atol", "comparator", "checker",
+    "language", "time_limit", "memory_limit", "setup", "header", "solution",
+)  # fmt: skip
+"""Fields that keep their own name without a mapping, in the rows that have them."""
 SHOWN = ("id", "prompt", "messages")
 """What a field may be besides a part of the reference."""
 
@@ -37,7 +32,7 @@ def files(
     path: str | Path,
     *,
     fields: Mapping[str, str] | None = None,
-    verifier: str = "exact",
+    verifier: str = "",
     template: str = "{prompt}",
     ids: Sequence[str] | None = None,
     limit: int | None = None,
@@ -50,7 +45,8 @@ def files(
         fields: ours to the file's: `{"prompt": "question", "answer": "gold"}`. Besides `id`,
             `prompt` and `messages` every name goes into the reference, for verifiers. Without
             it, common names are recognised.
-        verifier: the name of the verifier that reads these references.
+        verifier: the name of the verifier that reads these references; else `unit-tests` where
+            they hold tests, and `exact`.
         template: what the model is shown, `{prompt}` standing for the field.
         ids: these problems, in this order.
         limit: the first so many.
@@ -66,25 +62,30 @@ def files(
         raise ConfigError(f"{path}: holds no rows.")
     if "{prompt}" not in template:
         raise ConfigError(f"{path}: the template {template!r} does not contain {{prompt}}.")
-    mapping = _mapping(path, rows[0], fields)
+    mapping = _mapping(path, rows, fields)
     problems = [_problem(path, row, at, (mapping, template)) for at, row in enumerate(rows, 1)]
     refuse_repeats(str(path), problems)
     chosen = choose(str(path), problems, ids=ids, limit=limit, seed=seed)
+    tested = any(name in problem.reference for problem in chosen for name in TESTS)
+    verifier = verifier or ("unit-tests" if tested else "exact")
     return ProblemSet(path.stem, chosen, verifier=verifier, source=str(path))
 
 
-def _mapping(path: Path, row: Row, fields: Mapping[str, str] | None) -> Mapping[str, str]:
+def _mapping(
+    path: Path, rows: Sequence[Row], fields: Mapping[str, str] | None
+) -> Mapping[str, str]:
+    row = rows[0]
     if fields is None:
         found = {
             ours: name
             for ours, names in GUESSES.items()
             if (name := next((n for n in names if n in row), None))
         }
-        found |= {name: name for name in KEPT if row.get(name) is not None}
+        found |= {name: name for name in KEPT if any(r.get(name) is not None for r in rows)}
     else:
         found = dict(fields)
     for ours, theirs in found.items():
-        if theirs not in row:
+        if theirs not in row and not (fields is None and theirs in KEPT):
             raise ConfigError(
                 f"{path}: no field {theirs!r} for {ours}; the file has: {', '.join(row)}."
             )
@@ -99,7 +100,11 @@ def _mapping(path: Path, row: Row, fields: Mapping[str, str] | None) -> Mapping[
 def _problem(path: Path, row: Row, at: int, how: tuple[Mapping[str, str], str]) -> Problem:
     mapping, template = how
     where = f"{path}: row {at}"
-    value = {ours: _cell(row, theirs, where) for ours, theirs in mapping.items()}
+    value = {
+        ours: _cell(row, theirs, where)
+        for ours, theirs in mapping.items()
+        if ours not in KEPT or row.get(theirs) is not None
+    }
     for needed in ("prompt", "answer"):
         if needed in value and not str(value[needed]).strip():
             raise ConfigError(f"{where} has an empty {needed} (field {mapping[needed]!r}).")
