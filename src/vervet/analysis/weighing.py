@@ -10,9 +10,9 @@ from vervet.stats.weighted import FINEST, WeightedVotes, weighted_majority
 
 EXACT = 40_000
 """Samples times levels of weight that are voted on exactly: some five seconds."""
-DRAWS = 20_000
+DRAWS = 40_000
 """Random subsets, over all problems and k, where there are more."""
-FEWEST, MOST = 30, 2000
+FEWEST, MOST = 100, 2000
 
 
 def weighted_vote(

@@ -23,6 +23,8 @@ FINEST = 64
 LARGEST = 1e7
 """Votes that would need more complex numbers than this are estimated instead."""
 ROUNDING = 1e-9
+AT_ONCE = 1_000_000
+"""Random numbers that are drawn at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,13 +247,26 @@ def _estimated(
     votes = (names >= 0) & ~np.isnan(loads)
     said, answer = np.unique(np.where(votes, names, -1), return_inverse=True)
     true = np.isin(said, names[(names >= 0) & right]) & (said >= 0)
-    outcomes = np.empty(draws)
-    for draw in range(draws):
-        drawn = rng.choice(len(names), size=k, replace=False)
-        drawn = drawn[votes[drawn]]
-        sums = np.full(len(said), -np.inf)
-        present = np.unique(answer[drawn])
-        sums[present] = np.bincount(answer[drawn], loads[drawn], minlength=len(said))[present]
-        top = np.isfinite(sums) & (sums >= sums.max(initial=-np.inf) - ROUNDING)
-        outcomes[draw] = true[top].mean() if top.any() else 0.0
-    return float(outcomes.mean()), float(outcomes.std(ddof=1) / np.sqrt(draws))
+    loads = np.where(votes, loads, 0.0)
+    rows = max(1, AT_ONCE // len(names))
+    outcomes = []
+    for start in range(0, draws, rows):
+        order = rng.random((min(rows, draws - start), len(names)))
+        drawn = np.argpartition(order, k - 1, axis=1)[:, :k]
+        outcomes.append(_won(drawn, answer, loads, votes, true))
+    outcome = np.concatenate(outcomes)
+    return float(outcome.mean()), float(outcome.std(ddof=1) / np.sqrt(draws))
+
+
+def _won(drawn: Ints, answer: Ints, loads: Floats, votes: Bools, true: Bools) -> Floats:
+    """Return the right share of the leading answers in every subset; 0 where none is present."""
+    cells = (np.arange(len(drawn)) * len(true))[:, None] + answer[drawn]
+    size = len(drawn) * len(true)
+    cast = votes[drawn].astype(np.float64).ravel()
+    sums, present = (
+        np.bincount(cells.ravel(), weight, minlength=size).reshape(len(drawn), len(true))
+        for weight in (loads[drawn].ravel(), cast)
+    )
+    sums = np.where(present > 0, sums, -np.inf)
+    leads = (present > 0) & (sums >= sums.max(axis=1, keepdims=True) - ROUNDING)
+    return np.asarray((leads & true).sum(axis=1) / np.maximum(leads.sum(axis=1), 1))
