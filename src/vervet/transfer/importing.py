@@ -1,6 +1,6 @@
 """Bring a file of another tool into a run."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -40,7 +40,7 @@ def import_table(
     run: Run,
     *,
     renamed: Mapping[str, str] | None = None,
-    problems: str | Path | None = None,
+    problems: str | Path | Sequence[Problem] | None = None,
     fields: Mapping[str, str] | None = None,
 ) -> Brought:
     """Import one row per sample from CSV, JSONL, JSON or Parquet.
@@ -49,7 +49,7 @@ def import_table(
         path: the table.
         run: where it goes; importing the same file again changes nothing.
         renamed: ours to theirs, for columns of other names.
-        problems: a file of prompts and references; without it only names are known.
+        problems: the problems, or a file of prompts and references; else only names are known.
         fields: ours to theirs, for the fields of `problems`.
 
     Raises:
@@ -58,8 +58,9 @@ def import_table(
     rows = read_rows(Path(path))
     if not rows:
         raise ConfigError(f"{path}: holds no rows.")
-    if problems is not None:
-        run.append(list(files(problems, fields=fields)))
+    if isinstance(problems, str | Path):
+        problems = list(files(problems, fields=fields))
+    run.append(problems or ())
     reader = TableReader(renamed or {})
     known = set(run.scan(Problem, ("id",)).categories.get("id", ()))
     samples = verdicts = 0
