@@ -159,12 +159,13 @@ class Server:
         self.process = subprocess.Popen(
             [python, str(peer), self.url.rpartition(":")[2], str(workers)], start_new_session=True
         )
-        for _ in range(600):
+        for _ in range(3_000):
             with suppress(OSError):
                 urllib.request.urlopen(f"{self.url}/ping")  # noqa: S310 - ours
                 self.settle()
                 return
             time.sleep(0.1)
+        self.close()
         raise SystemExit("the peer did not start")
 
     def settle(self) -> None:
