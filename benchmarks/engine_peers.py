@@ -225,6 +225,14 @@ def vllm(job: Job) -> Draw:
     return draw
 
 
+def llamacpp(job: Job, kind: str) -> Draw:
+    """The server of llama.cpp, in this process, one slot for each continuation."""
+    from engine_llama import Slots
+
+    slots = Slots(Path(job["folder"]), job["batch"], kind)
+    return lambda prompt: slots.draw(prompt, job["tokens"])
+
+
 ENGINES: dict[str, Callable[[Job], Draw]] = {
     "vervet": vervet,
     "torch-float32": lambda job: torch_loop(job, "float32"),
@@ -235,6 +243,9 @@ ENGINES: dict[str, Callable[[Job], Draw]] = {
     "openvino-genai": openvino,
     "onnxruntime": onnxruntime,
     "vllm": vllm,
+    "llamacpp-float32": lambda job: llamacpp(job, "F32"),
+    "llamacpp-float16": lambda job: llamacpp(job, "F16"),
+    "llamacpp-int8": lambda job: llamacpp(job, "Q8_0"),
 }
 
 
