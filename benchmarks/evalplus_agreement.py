@@ -1,14 +1,14 @@
 """Do `unit-tests` and EvalPlus agree? Every program, base and plus, every disagreement listed.
 
-    python benchmarks/evalplus_agreement.py --data DATA --peer PYTHON --store FOLDER [--programs P]
+    python benchmarks/evalplus_agreement.py --data DATA --peer PYTHON --store FOLDER
 
 DATA holds `humaneval_plus/`, `mbpp_plus/` and `codet/`. PYTHON is an interpreter with EvalPlus
 (`pip install evalplus`). FOLDER keeps the programs and EvalPlus' verdicts, so that a run that was
 broken off goes on, and a second one pays for ours only.
 
 Programs: `codet`, 8,200 real ones of CodeGen-16B; `altered`, the reference solutions of HumanEval+
-and MBPP+ with what goes wrong in practice put around them (`evalplus_alterations.py`), of which each
-problem gets `--each`. A disagreement is judged once more on both sides before it is listed, for a
+and MBPP+ with what goes wrong in practice put around them (`evalplus_alterations.py`), `--each` for
+every problem. A disagreement is judged once more on both sides before it is listed, for a
 machine with other work on it makes EvalPlus' clock run out.
 """
 
@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from evalplus_alterations import ALTERATIONS, altered
 
+from evalplus_alterations import ALTERATIONS, altered
 from vervet.problems.humaneval import humaneval_plus
 from vervet.problems.mbpp import mbpp_plus
 from vervet.types import Outcome, Problem, Sample, Verdict
@@ -87,7 +87,7 @@ def theirs(given: argparse.Namespace, programs: Path, verdicts: Path) -> dict[st
 
 
 def problems_of(data: Path) -> dict[tuple[str, str], Problem]:
-    """Return our problems by benchmark and entry point; programs are whole, so no prompt goes first."""
+    """Return our problems by benchmark and entry point, without prompts: programs are whole."""
     sets = {"humaneval": humaneval_plus, "mbpp": mbpp_plus}
     return {
         (benchmark, str(problem.reference["entry_point"])): Problem(
@@ -99,7 +99,11 @@ def problems_of(data: Path) -> dict[tuple[str, str], Problem]:
 
 
 async def ours(data: Path, programs: Sequence[Row]) -> dict[str, dict[str, Verdict]]:
-    """Judge every program on both suites."""
+    """Judge every program on the base tests, and on both suites where it passes those.
+
+    Both suites begin with the base tests, so what fails these is not asked about again; EvalPlus'
+    side does the same.
+    """
     problems = problems_of(data)
     found: dict[str, dict[str, Verdict]] = {row["key"]: {} for row in programs}
     for suite in SUITES:
@@ -108,9 +112,13 @@ async def ours(data: Path, programs: Sequence[Row]) -> dict[str, dict[str, Verdi
 
         async def worker() -> None:
             for row in queue:  # noqa: B023 - awaited before the next suite
+                verdicts = found[row["key"]]
+                if verdicts and verdicts["base"].outcome is not Outcome.ACCEPT:
+                    verdicts["plus"] = verdicts["base"]
+                    continue
                 problem = problems[row["benchmark"], row["entry_point"]]
                 sample = Sample(problem.id, "m", 0, f"```python\n{row['solution']}\n```")
-                found[row["key"]][suite] = await verifier.verify(problem, sample, 0)  # noqa: B023 - as above
+                verdicts[suite] = await verifier.verify(problem, sample, 0)  # noqa: B023 - as above
 
         await asyncio.gather(*(worker() for _ in range(verifier.concurrency)))
         await verifier.aclose()

@@ -92,8 +92,10 @@ BODIES = {
     "deep-2000": "return deeper(2000, arguments)",
     "deep-2000-allowed": "sys.setrecursionlimit(10_000)\n    return deeper(2000, arguments)",
     "deep-30000-allowed": "sys.setrecursionlimit(100_000)\n    return deeper(30_000, arguments)",
-    "cached-8000": "sys.setrecursionlimit(100_000)\n    cached(8_000)\n    return inner(*arguments)",
-    "sleeps-once": "if not calls: time.sleep(0.4)\n    calls.append(1)\n    return inner(*arguments)",
+    "cached-8000": "sys.setrecursionlimit(100_000)\n"
+    "    cached(8_000)\n    return inner(*arguments)",
+    "sleeps-once": "if not calls: time.sleep(0.4)\n"
+    "    calls.append(1)\n    return inner(*arguments)",
     "works-once": "if not calls: busy(0.2)\n    calls.append(1)\n    return inner(*arguments)",
     "counts-5": "calls.append(1)\n    return None if len(calls) == 5 else inner(*arguments)",
     "counts-100": "calls.append(1)\n    return None if len(calls) == 100 else inner(*arguments)",
