@@ -21,6 +21,8 @@ from vervet.stats.moments import moments, student
 POPULATION = "population of problems"
 RESAMPLES = 2000
 ROUNDING = 1e-9
+BEYOND = 1.25
+"""How far beyond the largest difference seen the two half problems of a paired interval lie."""
 MOST_MISSING = 0.05
 """A derived quantity that does not exist in more bootstrap samples than this has no interval."""
 
@@ -312,8 +314,10 @@ def paired_difference(
 ) -> Estimate:
     """Return mean(first) - mean(second) over the problems both have, with a paired interval.
 
-    `d ± t_{P-1} √(Var(first_i - second_i)/P)`: what the two have in common cancels. Where no
-    problem differs there is no interval, and `reason` says so.
+    What the two have in common cancels. The interval is that of `stats.jeffreys`, with the half
+    problems at ±5/4 of the largest difference seen (for values in 0..1 at most 1): it follows the
+    skewness that Student's interval ignores. Where no problem differs there is no interval, and
+    `reason` says so.
 
     Args:
         first: one value per problem (a model, policy or verifier); NaN is left out.
@@ -321,10 +325,10 @@ def paired_difference(
         level: nominal coverage.
         samples: judged samples behind the values, only reported.
 
-    Source: Miller 2024 (2411.00640), sect. 4.
+    Source: pairing: Miller 2024 (2411.00640), sect. 4; coverage: benchmarks/intervals.py.
 
     >>> paired_difference([1.0, 0.5, 0.75], [0.5, 0.5, 0.5])
-    0.250 [-0.371, 0.871]
+    0.250 [-0.216, 0.464]
     """
     one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if one.shape != two.shape or one.ndim != 1:
@@ -334,15 +338,27 @@ def paired_difference(
     reason = "" if problems > 1 else too_few(int(problems))
     if not reason and not spread > 0:
         reason = "the two agree on every problem"
-    half = float(student(problems, level)) * np.sqrt(spread / problems) if not reason else np.nan
+    low, high = (
+        (np.nan, np.nan)
+        if reason
+        else _paired_limits(gaps, level, bounded=shares(one) and shares(two))
+    )
     return Estimate(
         float(mean),
-        float(mean - half),
-        float(mean + half),
+        low,
+        high,
         level=level,
-        method=f"paired t over problems ({POPULATION})",
+        method=f"Jeffreys, paired differences ({POPULATION})",
         problems=int(problems),
         samples=samples,
         excluded=len(one) - int(problems),
         reason=reason,
     )
+
+
+def _paired_limits(gaps: Floats, level: float, *, bounded: bool) -> tuple[float, float]:
+    """Return the limits of the mean of differences, shape (problems, 1), that are not all equal."""
+    end = BEYOND * float(np.nanmax(np.abs(gaps)))
+    end = min(end, 1.0) if bounded else end
+    low, high = jeffreys_limits((gaps / end + 1) / 2, float(ndtri((1 + level) / 2)))
+    return float((2 * low[0] - 1) * end), float((2 * high[0] - 1) * end)
