@@ -4,6 +4,7 @@
       ConfigError      the user asked for something impossible; nothing ran
         MissingExtra   an optional part is not installed; the message names the extra
       ModelError       the endpoint failed (transport, status, malformed reply)
+        AccessError    it turned us away for good (wrong key, no permission, no such model)
       SandboxError     the sandbox failed, not the code inside it
       VerifierError    the verifier failed, not the candidate
       StoreError       the run could not be read or written
@@ -35,6 +36,10 @@ class MissingExtra(ConfigError):  # noqa: N818 - reads as a sentence at the rais
 
 class ModelError(VervetError):
     """The model's endpoint failed: transport, status or a malformed reply."""
+
+
+class AccessError(ModelError):
+    """The endpoint turned us away and will again: a wrong key, no permission, no such model."""
 
 
 class SandboxError(VervetError):

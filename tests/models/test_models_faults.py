@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from math import isfinite
+from pathlib import Path
 from time import monotonic
 from types import ModuleType
 from typing import Any
@@ -14,10 +15,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from vervet.errors import ModelError
+from vervet.errors import ConfigError, ModelError
+from vervet.models.concurrency import START
 from vervet.models.openai_api import OpenAI
 from vervet.models.openai_settings import Generation, Link
 from vervet.models.openai_transport import Transport
+from vervet.sampling import sample
+from vervet.store import open_run
 from vervet.types import Problem
 
 Body = dict[str, Any]
@@ -126,6 +130,39 @@ async def test_what_will_not_pass_fails_at_once(lab: ModuleType, status: int) ->
         with pytest.raises(ModelError, match=f"HTTP {status}: no such model"):
             await lab.drawn(lab.model(endpoint), 1)
     assert len(endpoint.asked) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_wrong_key_or_model_ends_the_run_with_one_line(
+    lab: ModuleType, tmp_path: Path, status: int
+) -> None:
+    problems = [Problem(f"p{i}", "?") for i in range(50)]
+
+    async def refuse(_body: Body, _count: int) -> Any:
+        return web.json_response({"error": {"message": "no such model"}}, status=status)
+
+    async with lab.serve(refuse) as endpoint:
+        run, sampler = open_run(tmp_path / "run"), lab.model(endpoint)
+        with pytest.raises(ConfigError, match=f"HTTP {status}: no such model. Check the key"):
+            await asyncio.to_thread(sample, run, problems, sampler, n=4)
+    assert len(endpoint.asked) <= START
+
+
+@pytest.mark.parametrize(("good", "words"), [(1, "no access"), (0, "your input was flagged")])
+async def test_what_is_refused_later_or_for_one_prompt_fails_alone(
+    lab: ModuleType, good: int, words: str
+) -> None:
+    async def refuse(body: Body, count: int) -> Any:
+        if count <= good:
+            return await lab.obliging(body, count)
+        return web.json_response({"error": {"message": words}}, status=403)
+
+    async with lab.serve(refuse) as endpoint:
+        sampler = lab.model(endpoint)
+        assert len([s async for s in sampler.draw(lab.PROBLEM, range(good))]) == good
+        with pytest.raises(ModelError, match=words) as caught:
+            await lab.drawn(sampler, 1)
+    assert type(caught.value) is ModelError
 
 
 async def test_an_empty_account_is_not_a_rate_limit(lab: ModuleType) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from vervet.errors import ConfigError, ModelError
+from vervet.errors import AccessError, ConfigError, ModelError
 from vervet.models import hosts
 from vervet.models.identity import sampler_id, seed_for, take_consecutive
 from vervet.models.openai_answers import FEWER, LISTING, MOST_ALTERNATIVES, answered, wanted
@@ -100,6 +100,7 @@ class OpenAI:
         Closing the iterator cancels the requests in flight.
 
         Raises:
+            AccessError: the key or the model is refused, before anything was ever had.
             ModelError: some could not be had; what was yielded stands.
         """
         self._check(problem)
@@ -247,7 +248,9 @@ class OpenAI:
             )  # refused again: it was not n
             self.traits.most = 1
             return Brought(alone.samples, alone.missing + chunk[1:])
-        raise ModelError(transport.masked(f"{shown(transport.url)}: {refused}")) from refused
+        hopeless = not transport.answered and refused.said.is_about_us(refused.status)
+        kind = AccessError if hopeless else ModelError
+        raise kind(transport.masked(f"{shown(transport.url)}: {refused}")) from refused
 
 
 def connect(model: str = "", *, host: str = "", **settings: Any) -> OpenAI:  # noqa: ANN401
@@ -286,6 +289,7 @@ async def _cancel(running: set[asyncio.Task[Brought]]) -> None:
 
 def _missing(problem: Problem, wanted: int, got: int, failures: list[ModelError]) -> ModelError:
     reasons = "; ".join(dict.fromkeys(map(str, failures)))
-    return ModelError(
+    hopeless = any(isinstance(failure, AccessError) for failure in failures)
+    return (AccessError if hopeless else ModelError)(
         f"{wanted - got} of {wanted} samples of {problem.id!r} are missing: {reasons}"
     )

@@ -19,6 +19,10 @@ OUT_OF_MONEY = ("insufficient_quota", "billing_hard_limit_reached", "insufficien
 FILTERED = ("content_filter", "content_policy_violation", "contentfilter", "prompt_blocked")
 
 
+TURNED_AWAY = {401, 403, 404}
+MODERATED = re.compile(r"flagged|moderation", re.IGNORECASE)
+
+
 class Kind(Enum):
     """What to do about a failure; the value is the factor on the connections, 1 for none."""
 
@@ -61,6 +65,14 @@ class Said:
     def has(self, codes: Iterable[str]) -> bool:
         """Whether any code is among `codes`."""
         return not set(codes).isdisjoint(self.codes)
+
+    def is_about_us(self, status: int) -> bool:
+        """Whether a refusal is about key or model, and so will meet every request.
+
+        >>> Said("Incorrect API key").is_about_us(401), Said("input was flagged").is_about_us(403)
+        (True, False)
+        """
+        return status in TURNED_AWAY and not MODERATED.search(self.message)
 
     def refuses(self, optional: Iterable[str]) -> str | None:
         """Return which of the optional fields the server refuses, None where it does not say.

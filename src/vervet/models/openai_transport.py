@@ -42,6 +42,8 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
         self._reached = False
+        self.answered = False
+        """Whether any request ever brought a good reply."""
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -69,6 +71,7 @@ class Transport:
                 trouble = _as_trouble(failure)
                 self._slow_down(trouble, sent_at)
             else:
+                self.answered = True
                 self.connections.succeeded()
                 return reply, monotonic() - sent_at
             finally:

@@ -27,7 +27,8 @@ def sample(
     that finished; the same call draws the rest. Two processes may fill one run.
 
     Raises:
-        ConfigError: n < 1, or a problem is recorded with other content; nothing was drawn.
+        ConfigError: n < 1, a problem is recorded with other content, or the endpoint refuses the
+            key or the model; nothing was drawn.
         StoreError: a batch could not be stored; all before it is.
     """
     if n < 1:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from vervet.engines import Channel, Engine, Meter, Worker, WorkerLostError, fill
-from vervet.errors import ModelError, VervetError, boundary
+from vervet.errors import AccessError, ConfigError, ModelError, VervetError, boundary
 from vervet.sampling.requests import Request, Requests
 from vervet.store import Run
 from vervet.types import Problem, Sample, Sampler, Watcher
@@ -191,6 +191,8 @@ class Drawing:
         self.failures_in_row = self.failures_in_row + 1 if error and missing == asked else 0
         if error is None:
             return
+        if isinstance(error, IncompleteError) and error.hopeless:
+            raise ConfigError(f"{_cause(error)}. Check the key, the model's name and the address.")
         self.reasons[_cause(error)] += missing
         self.meter.add(failed=missing)
         self.events.append(
@@ -207,9 +209,11 @@ class Drawing:
 class IncompleteError(ModelError):
     """A request brought fewer samples than asked for."""
 
-    def __init__(self, reason: str, missing: int) -> None:
+    def __init__(self, reason: str, missing: int, *, hopeless: bool = False) -> None:
         super().__init__(reason, missing)
         self.missing = missing
+        self.hopeless = hopeless
+        """Every other request would fail just so."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -242,7 +246,7 @@ class Complete:
     async def __call__(self, request: Request) -> AsyncGenerator[Sample, None]:
         """Yield the samples of `request`; raise IncompleteError where some did not come."""
         left = set(request.indices)
-        reason = "the endpoint returned fewer samples than asked for"
+        reason, hopeless = "the endpoint returned fewer samples than asked for", False
         for _ in range(TRIES):
             try:
                 rest = replace(request, indices=tuple(sorted(left)))
@@ -255,10 +259,10 @@ class Complete:
                 reason = str(error)
                 continue
             except ModelError as error:
-                reason = str(error)
+                reason, hopeless = str(error), isinstance(error, AccessError)
             break
         if left:
-            raise IncompleteError(reason, len(left))
+            raise IncompleteError(reason, len(left), hopeless=hopeless)
 
 
 async def _staged(stage: Stage, channel: Channel[Sample]) -> Any:  # noqa: ANN401 - the stage says
