@@ -55,10 +55,10 @@ class Key:
 SHARES = [[0.97, 0.01, 0.01, 0.01], [0.4, 0.3, 0.2, 0.1], [0.1, 0.3, 0.3, 0.3], [0.7, 0.3, 0, 0]]
 PROBLEMS = [Problem(f"p{i}", "?", {"shares": SHARES[i % 4]}) for i in range(12)]
 POLICIES = [
-    Index(6, "key", limit=20),
-    Index(5, "key", by="accepted", limit=9),
-    Index(14, "key", unit="tokens", limit=30),
-    Index(1, "key"),
+    Index("key", 6, limit=20),
+    Index("key", 5, by="accepted", limit=9),
+    Index("key", 14, unit="tokens", limit=30),
+    Index("key", 1),
 ]
 
 
@@ -126,13 +126,13 @@ def test_the_same_budget_brings_more_than_spread_evenly(by: str) -> None:
     for seed in range(6):
         rows = drawn(60, 64, seed)
         orders = [{"m": range(64)}] * 60
-        found = replay_together(Index(8, "v", limit=64, by=by), rows, orders)
+        found = replay_together(Index("v", 8, limit=64, by=by), rows, orders)
         assert sum(len(pool.samples) for _, pool in found) <= 8 * 60
         index.append(right(found))
         plain = (
             Majority(8, "v")
             if by == "votes"
-            else Index(8, "v", limit=8, by="accepted")
+            else Index("v", 8, limit=8, by="accepted")
         )  # fmt: skip
         even.append(
             right([replay(plain, *row, order) for row, order in zip(rows, orders, strict=True)])
@@ -142,17 +142,17 @@ def test_the_same_budget_brings_more_than_spread_evenly(by: str) -> None:
 
 def test_alone_it_spends_its_budget_on_the_one_problem() -> None:
     ((problem, recorded),) = drawn(1, 30, 3)
-    selected, pool = replay(Index(9, "v"), problem, recorded, {"m": range(30)})
+    selected, pool = replay(Index("v", 9), problem, recorded, {"m": range(30)})
     assert (selected.samples_paid, len(pool.samples)) == (9, 9)
 
 
 def test_more_than_was_recorded_says_what_to_draw() -> None:
     with pytest.raises(NotRecorded, match="vervet sample -n N"):
-        replay_together(Index(9, "v"), drawn(2, 5, 1), [{"m": range(5)}] * 2)
+        replay_together(Index("v", 9), drawn(2, 5, 1), [{"m": range(5)}] * 2)
 
 
 def test_a_senseless_setting_is_refused() -> None:
     with pytest.raises(ConfigError, match="by='luck'"):
-        Index(4, "v", by="luck")
+        Index("v", 4, by="luck")
     with pytest.raises(ConfigError, match="unit='euro'"):
-        Index(4, "v", unit="euro")
+        Index("v", 4, unit="euro")

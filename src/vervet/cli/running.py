@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vervet.costs.estimate import CostEstimate
     from vervet.engines import Engine
     from vervet.planning import PolicyFile
+    from vervet.policies.flow import Policy
     from vervet.problems.problem_set import ProblemSet
     from vervet.store import Run
     from vervet.types import Sampler
@@ -50,15 +51,17 @@ def sampler_of(asked: Asked, problems: "ProblemSet", seed: int) -> "Sampler":
     )
 
 
-def engine_of(asked: Asked) -> "Engine":
+def engine_of(asked: Asked, ahead: int = 0) -> "Engine":
     """Return where the work is done."""
     if asked.engine == "ray":
+        if ahead:
+            raise ConfigError(f"--ahead {ahead} needs --engine local; Ray workers draw on demand.")
         from vervet.engines.ray import Ray
 
         return Ray()
     from vervet.engines import Local
 
-    return Local()
+    return Local(ahead=ahead)
 
 
 @click.command(
@@ -242,9 +245,24 @@ def select(run_url: str, *, policy: str, seed: int | None, as_json: bool) -> Non
     "--policy", required=True, help="A policy by name (see: vervet list policies), or policy.toml."
 )
 @click.option("--verifier", "extra", multiple=True, help="A verifier with settings; repeatable.")
+@click.option("--budget", help="What all problems share, as 8samples/problem; for --policy index.")
+@click.option(
+    "--ahead",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Samples to ask for before the policy wants them: less waiting, more of them unused.",
+)
 @JSON
 def solve(
-    run_url: str, *, asked: Asked, policy: str, extra: tuple[str, ...], as_json: bool
+    run_url: str,
+    *,
+    asked: Asked,
+    policy: str,
+    extra: tuple[str, ...],
+    budget: str | None,
+    ahead: int,
+    as_json: bool,
 ) -> None:
     """Drive a policy on live models and verifiers: it draws, vets, and stops when it may."""
     from vervet import doors, registry, selection, store
@@ -253,13 +271,15 @@ def solve(
     problems = problems_of(asked, None)
     run = store.open_run(run_url, seed=asked.seed)
     file = policy_of(policy)
+    if budget:
+        file = replace(file, policy=shared(file.policy, budget, len(list(problems))))
     names = {**file.verifiers, **{registry.parse(spec)[0]: spec for spec in extra}}
     used = {name: names.get(name, name) for name in verifiers_named(file.policy)}
     with watching() as watch:
         solved = selection.solve(
             run, problems, file.policy, samplers_of(asked, problems, run.seed, file),
             {name: doors.verifier(spec) for name, spec in used.items()},
-            engine=engine_of(asked), watch=watch,
+            engine=engine_of(asked, ahead), watch=watch,
         )  # fmt: skip
     say(asdict(solved) if as_json else str(solved), as_json=as_json)
 
@@ -271,6 +291,23 @@ def policy_of(written: str) -> "PolicyFile":
     if written.endswith(".toml"):
         return planning.read_policy(written)
     return planning.PolicyFile(doors.policy(written))
+
+
+def shared(policy: "Policy", written: str, problems: int) -> "Policy":
+    """Return an index with the budget that is written.
+
+    Raises:
+        ConfigError: the policy is no index, or the budget is in dollars.
+    """
+    from vervet import planning
+    from vervet.policies.index import Index
+
+    limits = planning.budget(written)
+    amount = limits.per_problem(problems)
+    if not isinstance(policy, Index):
+        raise ConfigError("--budget is shared by --policy index:verifier=NAME; others have none.")
+    whole = int(amount) if amount.is_integer() else amount
+    return replace(policy, budget=whole, unit=limits.unit)
 
 
 def samplers_of(

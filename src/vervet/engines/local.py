@@ -18,6 +18,9 @@ class Local:
     concurrency: int = 64
     batch_rows: int = 4096
     batch_seconds: float = 1.0
+    ahead: int = 0
+    """Samples that `solve` asks for beyond those a policy wants, in the same request, so that a
+    policy that draws one by one waits less. What it does not want is recorded all the same."""
 
     @asynccontextmanager
     async def spread(self, worker: Worker[Work, Row], /) -> AsyncIterator[Worker[Work, Row]]:

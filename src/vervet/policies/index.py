@@ -25,6 +25,7 @@ from vervet.types import Problem, Selection
 
 BY = ("votes", "accepted")
 UNITS = ("samples", "tokens")
+BUDGET = 8.0
 START = 3
 """Samples of every problem before any two are compared."""
 ROUND = 8
@@ -51,8 +52,8 @@ class Index:
     After Gittins (1979) and Damani et al. 2024 (arXiv 2410.04707).
     """
 
-    budget: float
     verifier: str
+    budget: float = BUDGET
     limit: int = 128
     by: str = "votes"
     unit: str = "samples"

@@ -22,6 +22,7 @@ from vervet.policies.flow import (
     selection,
 )
 from vervet.policies.refine import conversation
+from vervet.selection.ahead import DrawnAhead
 from vervet.types import Outcome, Problem, Sample, Sampler, Selection, Verdict, Verifier
 
 Part = TypeVar("Part")
@@ -50,9 +51,20 @@ class Drive:
     """One policy on one problem: `rows` yields every new row, the selection last."""
 
     def __init__(
-        self, policy: Policy, problem: Problem, parts: Parts, known: Known | None = None
+        self,
+        policy: Policy,
+        problem: Problem,
+        parts: Parts,
+        known: Known | None = None,
+        *,
+        ahead: int = 0,
     ) -> None:
+        """Say who takes part; `ahead` samples more than wanted are asked for, up to the limit."""
         self.policy = policy
+        self.ahead = ahead
+        self.cancelled = 0
+        """Samples that were asked for ahead, and cancelled before they came."""
+        self._away = DrawnAhead(problem)
         self.problem = problem
         self.parts = parts
         self.known = known or Known()
@@ -77,7 +89,11 @@ class Drive:
                 request = flow.send(self.pool)
         except StopIteration as stop:
             self.choice = stop.value
-            yield selection(self.policy, self.problem, self.pool, stop.value)
+        finally:
+            self.cancelled = await self._away.cancel()
+        for sample in self._away.arrived():
+            yield sample
+        yield selection(self.policy, self.problem, self.pool, self.choice)
 
     def answer(self, request: Request) -> AsyncGenerator[Row, None]:
         """Put what is asked for into the pool; yield every new row."""
@@ -109,14 +125,31 @@ class Drive:
         wanted = range(first, first + request.count)
         missing = [i for i in wanted if (sampler.id, i) not in known]
         if missing:
-            with boundary(ModelError, sampler.id):
-                async for sample in sampler.draw(self.problem, missing):
+            async with aclosing(self._samples(sampler, wanted, missing)) as came:
+                async for sample in came:
                     known[sampler.id, sample.index] = sample
                     yield sample
         short = sum((sampler.id, i) not in known for i in wanted)
         if short:
             raise ModelError(f"{sampler.id}: {short} of {request.count} samples did not come")
         self.pool.drawn([known[sampler.id, i] for i in wanted])
+
+    async def _samples(
+        self, sampler: Sampler, wanted: range, missing: list[int]
+    ) -> AsyncGenerator[Sample, None]:
+        """Yield the missing samples; those ahead are left on their way."""
+        last = min(wanted.stop + self.ahead, limit_of(self.policy)) if self.ahead else 0
+        if last <= wanted.stop and not self._away.away:
+            with boundary(ModelError, sampler.id):
+                async for sample in sampler.draw(self.problem, missing):
+                    yield sample
+            return
+        further = range(wanted.stop, last)
+        unknown = [i for i in further if (sampler.id, i) not in self.known.samples]
+        if any((sampler.id, i) not in self._away.away for i in missing):
+            self._away.ask(sampler, [*missing, *unknown])
+        async for sample in self._away.until(frozenset((sampler.id, i) for i in missing)):
+            yield sample
 
     async def _verify(self, request: Verify) -> AsyncGenerator[Row, None]:
         known, pool = self.known.verdicts, self.pool
@@ -133,6 +166,17 @@ class Drive:
         for p in request.positions:
             told = [known[keys[p, t]] for t in range(request.trials)]
             pool.verified(p, request.verifier, told)
+
+
+def limit_of(policy: object) -> int:
+    """Return the most samples a policy draws one by one; 0 where it has no such limit.
+
+    >>> from vervet.policies.posterior import Posterior
+    >>> limit_of(Posterior(32, "v"))
+    32
+    """
+    inside = getattr(policy, "policy", None)
+    return limit_of(inside) if inside is not None else int(getattr(policy, "limit", 0))
 
 
 def place(row: Sample | Verdict) -> tuple[str, int]:

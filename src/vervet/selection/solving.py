@@ -45,6 +45,11 @@ class Solved:
     failed: int
     """Problems without a selection; the next call tries them again."""
     reasons: Mapping[str, int] = field(default_factory=dict)
+    unused: int = 0
+    """Samples drawn ahead that no policy used: recorded, and paid for by nobody's selection."""
+    unused_tokens: int = 0
+    cancelled: int = 0
+    """Samples drawn ahead and cancelled on their way; the endpoint may bill what it had begun."""
 
     def __str__(self) -> str:
         lines = [str(self.selected)] if self.selected else []
@@ -53,6 +58,11 @@ class Solved:
         if self.failed:
             lines.append(f"{self.failed:,} problems failed; the same command tries them again:")
             lines += [f"  {count:,} × {reason}" for reason, count in self.reasons.items()]
+        if self.unused or self.cancelled:
+            lines.append(
+                f"drawn ahead and not used: {self.unused:,} samples, {self.unused_tokens:,} "
+                f"tokens; {self.cancelled:,} cancelled"
+            )
         return "\n".join(lines)
 
 
@@ -74,7 +84,7 @@ def solve(
         policy: what to draw, verify and return.
         samplers: by the names the policy draws from; the first where it names none.
         verifiers: by the names the policy uses.
-        engine: how many problems at once.
+        engine: how many problems at once, and how many samples ahead (`Local(ahead=4)`).
         watch: is told about progress.
 
     Raises:
@@ -96,6 +106,8 @@ class _Solving:
         samplers: Mapping[str, Sampler],
         verifiers: Mapping[str, Verifier],
     ) -> None:
+        self.ahead = 0
+        self.spent: Counter[str] = Counter()
         self.run = run
         self.policy = policy
         self.samplers = dict(samplers)
@@ -105,6 +117,7 @@ class _Solving:
 
     async def solve(self, problems: list[Problem], engine: Engine | None, watch: Watcher) -> Solved:
         """Describe who takes part, then fill the selections."""
+        self.ahead = int(getattr(engine, "ahead", 0))
         self.run.append(problems)
         for sampler in self.samplers.values():
             self.run.describe("samplers", sampler.id, sampler.describe())
@@ -130,7 +143,10 @@ class _Solving:
                     await close()
         rows = self._selections()
         selected = summary(name_of(self.policy), rows) if rows else None
-        return Solved(selected, len(done), self.failures.total(), dict(self.failures.most_common()))
+        return Solved(
+            selected, len(done), self.failures.total(), dict(self.failures.most_common()),
+            **self.spent,
+        )  # fmt: skip
 
     def _selections(self) -> list[Selection]:
         where = {"policy_id": name_of(self.policy)}
@@ -191,10 +207,19 @@ class _Solving:
     async def _work(self, problem: Problem) -> AsyncGenerator[Row, None]:
         """Drive the policy on one problem and yield every new row."""
         known = await asyncio.to_thread(recorded, self.run, problem)
-        drive = Drive(self.policy, problem, Parts(self.samplers, self.verifiers), known)
-        async with aclosing(drive.rows()) as rows:
-            async for row in rows:
-                yield row
+        parts, fresh = Parts(self.samplers, self.verifiers), []
+        drive = Drive(self.policy, problem, parts, known, ahead=self.ahead)
+        try:
+            async with aclosing(drive.rows()) as rows:
+                async for row in rows:
+                    fresh += [row] if isinstance(row, Sample) else []
+                    yield row
+        finally:
+            used = {place(sample) for sample in drive.pool.samples}
+            spare = [sample for sample in fresh if place(sample) not in used]
+            tokens = sum(sample.completion_tokens or 0 for sample in spare)
+            counts = {"unused": len(spare), "unused_tokens": tokens, "cancelled": drive.cancelled}
+            self.spent.update(counts)
 
 
 def recorded(run: Run, problem: Problem) -> Known:
