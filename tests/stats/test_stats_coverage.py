@@ -69,3 +69,36 @@ def test_coverage_reproduces_the_pythia_curves_of_the_monkeys_paper(shared_data:
         ks = [int(k) for k in entry["coverage"]]
         got = coverage(correct, samples, k=ks).mean(axis=0)
         np.testing.assert_allclose(got, list(entry["coverage"].values()), atol=1e-12)
+
+
+def test_coverage_equals_exact_values_on_codecontests_and_minif2f(shared_data: Path) -> None:
+    """5 models × 140 CodeContests and 2 × 130 MiniF2F problems, 10,000 samples each."""
+    papers = shared_data / "data" / "papers"
+    file = papers / "monkeys_codecontests_minif2f_counts.csv"
+    if not file.exists():
+        pytest.skip("the counts of CodeContests and MiniF2F are not among the shared data")
+    with file.open() as lines:
+        rows = list(csv.DictReader(lines))
+    groups: dict[tuple[str, str], list[int]] = {}
+    for row in rows:
+        groups.setdefault((row["dataset"], row["model"]), []).append(int(float(row["c"])))
+    assert sorted(len(group) for group in groups.values()) == [130] * 2 + [140] * 5
+    ks = [1, 2, 10, 97, 1000, 9999, 10_000]
+    for group in groups.values():
+        got = coverage(group, 10_000, k=ks)
+        want = [[rational(c, 10_000, k) for k in ks] for c in group]
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-12)
+
+
+def test_published_coverage_of_codecontests_and_minif2f_is_a_share_of_their_problems(
+    shared_data: Path,
+) -> None:
+    """What was published of those counts is consistent: coverage at 10,000 is solved / problems."""
+    file = shared_data / "data" / "papers" / "monkeys_coverage_and_powerlaw_fits.csv"
+    with file.open() as lines:
+        rows = [row for row in csv.DictReader(lines) if row["dataset"] != "MATH"]
+    assert len(rows) == 7
+    for row in rows:
+        problems, unsolved = int(row["problems"]), int(row["unsolved"])
+        solved = coverage([1] * (problems - unsolved) + [0] * unsolved, 1, k=1).mean()
+        assert solved == pytest.approx(float(row["cov10000"]), abs=1e-12)
