@@ -1,7 +1,5 @@
 """A run in which everything that an analysis can be asked has data."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 

@@ -1,6 +1,5 @@
 """Audits, mistakes, agreement, quality and scores, against counting by hand."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +31,7 @@ def by(rich: Run) -> By:
 
 
 def test_an_audit_corrects_the_share_of_right_samples(found: Analysis, by: By) -> None:
-    (row,) = [
-        r for r in found.document.audits if (r.model, r.verifier) == ("large", "cheap")
-    ]
+    (row,) = [r for r in found.document.audits if (r.model, r.verifier) == ("large", "cheap")]
     weak, expert = by["large", "cheap"], by["large", "expert"]
     seen = expert.judged
     right, yes = expert.accepted[seen], weak.accepted[seen]
@@ -72,7 +69,9 @@ def test_the_reward_of_the_first_accepted_is_right_minus_costly_wrong(found: Ana
 
 def test_false_positives_are_counted_problem_by_problem(found: Analysis, by: By) -> None:
     weak, key = by["small", "cheap"], by["small", "key"]
-    rows = [r for r in found.document.false_positives if (r.model, r.verifier) == ("small", "cheap")]
+    rows = [
+        r for r in found.document.false_positives if (r.model, r.verifier) == ("small", "cheap")
+    ]
     assert len(rows) == 24
     for row in rows:
         here = key.drawn.problem == key.drawn.problems.index(row.problem_id)
@@ -125,11 +124,7 @@ def test_best_of_n_by_scores_is_the_mean_over_each_problems_curve(found: Analysi
     for scores, right in zip(*key.split(graded.score, key.accepted), strict=True):
         alike = right.all() or not right.any()
         values.append(float(right.all()) if alike else Roc.of(scores, right).best_of(n=5)[0])
-    rows = {
-        r.n: r
-        for r in found.document.limits
-        if (r.model, r.verifier) == ("small", "graded")
-    }
+    rows = {r.n: r for r in found.document.limits if (r.model, r.verifier) == ("small", "graded")}
     assert rows[5].value == pytest.approx(np.mean(values), abs=1e-12)
 
 
@@ -226,8 +221,6 @@ def test_a_file_without_problems_is_refused(rich: Run, tmp_path: Path) -> None:
 
 
 def test_every_number_of_a_verifier_carries_interval_method_and_counts(found: Analysis) -> None:
-    parts: list[Callable[[], object]] = []
-    del parts
     for name in ("audits", "utility", "strong_weak", "agreement", "roc", "limits", "theory"):
         for row in getattr(found.document, name):
             assert row.method or row.reason, name
