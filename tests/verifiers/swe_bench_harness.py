@@ -72,4 +72,5 @@ def main() -> None:
         (place / "report.json").write_text(text)
 
 
-main()
+if __name__ == "__main__":
+    main()
