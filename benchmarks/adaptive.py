@@ -9,7 +9,8 @@ problems, sampled here; simulated answers shaped like those of competition probl
 rates from a beta distribution, wrong answers by a Pitman-Yor process); and, where the folder is
 given, GPT-4 on the Game of 24 (Yao et al. 2023; 100 samples a problem, and its rules were seen).
 Every line says points of accuracy against the vote over all with the interval over problems, and
-the share of the samples; the last two lines of a set say so of `posterior` against each peer.
+the share of the samples; then `posterior` against each peer, and one budget for all problems
+spent by `index`, against the same budget spent evenly on a vote.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from vervet.planning.reading import read
 from vervet.planning.replay import outcome
 from vervet.policies.adaptive import AdaptiveConsistency, EarlyStopping
 from vervet.policies.flow import Policy, Recorded
+from vervet.policies.index import Index, replay_together
 from vervet.policies.majority import Majority
 from vervet.policies.posterior import Posterior
 from vervet.types import Outcome, Problem, Sample, Verdict
@@ -36,6 +38,9 @@ from vervet.types import Outcome, Problem, Sample, Verdict
 Floats = NDArray[np.float64]
 GAME = "gpt-4_0.7_naive_cot_sample_100_start900_end1000.json"
 SAMPLES = 128
+BUDGETS = (5, 10, 20)
+TOGETHER = 4
+"""Orders in which an index is replayed: it looks at all problems at once."""
 SHAPES = {
     "competition, strong": (0.9, 0.7, 2.0, 0.3),
     "competition, middling": (0.5, 0.8, 2.0, 0.3),
@@ -151,6 +156,29 @@ def compare(name: str, archives: Sequence[Archive], orders: int) -> None:
         print(f"  posterior − {peer:22} {gap} points   {more} samples")
 
 
+def shared_budget(archives: Sequence[Archive]) -> None:
+    """Print what one budget for all problems brings by `index`, against spending it evenly."""
+    for budget in BUDGETS:
+        gaps = np.concatenate([_gap(kept, budget) for kept in archives])
+        said = difference(gaps, np.zeros_like(gaps))
+        print(f"  index − majority, {budget:3} samples a problem {said} points")
+
+
+def _gap(kept: Archive, budget: int) -> Floats:
+    """Return by problem how many points more the index brings."""
+    shelf = next(iter(kept.shelves.values()))
+    drawn = Orders.random(kept, TOGETHER)
+    even = outcome(Majority(budget, kept.truth), kept, drawn)
+    rules = Index(kept.truth, budget, limit=int(shelf.size.min()))
+    right = np.zeros((kept.problems, TOGETHER))
+    for order in range(TOGETHER):
+        places = [{shelf.model: row[order].tolist()} for row in drawn.by_model[shelf.model]]
+        for p, (chosen, _) in enumerate(replay_together(rules, kept.rows, places)):
+            index = [s.index for s in kept.rows[p][1].samples[shelf.model]]
+            right[p, order] = chosen.index is not None and shelf.right[p, index.index(chosen.index)]
+    return np.asarray(100 * (right.mean(axis=1) - even.by_problem(even.right)))
+
+
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -161,6 +189,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, archives in sets(asked, folder):
             compare(name, archives, asked.orders)
+            shared_budget(archives)
 
 
 if __name__ == "__main__":
