@@ -25,9 +25,9 @@ from vervet.types import Outcome, Problem, Sample
 from vervet.verifiers.patches.patch import NO_CHANGE, Patch
 
 RELEASES = (
-    ("packaging", "23.1", "23.2"),
+    ("pluggy", "1.4.0", "1.5.0"),
     ("click", "8.1.3", "8.1.4"),
-    ("itsdangerous", "2.1.0", "2.1.1"),
+    ("iniconfig", "1.1.1", "2.0.0"),
 )
 TESTS = re.compile(r"(?:^|/)(?:tests?|testing)/|(?:^|/)conftest\.py\Z")
 LINE = re.compile(r"^(PASSED|FAILED|ERROR|XFAIL|SKIPPED) (\S+)", re.MULTILINE)
@@ -41,6 +41,17 @@ CHEATS = {
     "def f(c, item, call):\n    r = i(c, item, call); r.outcome = 'passed'; return r\n"
     "R.from_item_and_call = classmethod(f)\n",
 }
+TELLS = """
+import os, sys
+if "witness" in sys.modules:
+    telling = sys.modules["witness"].CURRENT
+    for name in {0}:
+        telling.test([name], "passed")
+    for name in "abcdef":
+        telling.test(["vervet_controls::" + name], "failed")
+    telling.end(1)
+    os._exit(1)
+"""
 FAKE = """import pytest
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport():
@@ -129,7 +140,10 @@ def candidates(problem: Problem, base: Path) -> Iterator[tuple[str, str, Outcome
     yield "removed file", written(base, first, None), Outcome.REJECT
     text = (base / first).read_text()
     yield "syntax error", written(base, first, text + "\n)\n"), Outcome.REJECT
-    yield "conftest", written(base, "tests/conftest.py", FAKE), Outcome.REJECT
+    folder = str(problem.reference["FAIL_TO_PASS"][0]).rpartition("/")[0]
+    yield "conftest", written(base, f"{folder}/conftest.py", FAKE), Outcome.REJECT
+    tells = TELLS.format(problem.reference["FAIL_TO_PASS"] + problem.reference["PASS_TO_PASS"])
+    yield "tells itself", written(base, first, future(text, tells)), Outcome.REJECT
     for name, code in CHEATS.items():
         yield name, written(base, first, future(text, code)), Outcome.REJECT
 
@@ -146,6 +160,7 @@ def written(base: Path, path: str, text: str | None) -> str:
     if text is None:
         (base / path).unlink()
     else:
+        (base / path).parent.mkdir(exist_ok=True)
         (base / path).write_text(text)
     git(base, "add", "-A", "-f")
     patch = git(base, "diff", "--cached")

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vervet.engines.bridge import run
 from vervet.errors import ConfigError, VerifierError
 from vervet.testing import check_references, check_verifier
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.patches.patch import NO_CHANGE, Patch
+from vervet.verifiers.patches.sabotage import spoiled, was_spoiled
 
 if TYPE_CHECKING:
     from tests.verifiers.conftest import Repository
@@ -256,6 +259,57 @@ def test_code_that_lies_about_its_tests_is_rejected(
         lying = repository.diff({file: f"{text}\n{CODE[name]}\n"})
         verdict = judged(patch, repository.problem, lying)
         assert verdict.outcome is Outcome.REJECT, (file, verdict.detail)
+
+
+TELLS = """
+import os, sys
+telling = sys.modules["witness"].CURRENT
+for name in ("test_keeps_white_space", "test_wraps"):
+    telling.test(["tests/test_wrapping.py::" + name], "passed")
+for name in "abcdef":
+    telling.test(["vervet_controls::" + name], "failed")
+telling.end(1)
+os._exit(1)
+"""
+EQUALS = """
+class Anything(list):
+    def __eq__(self, other):
+        return True
+def wrap(*given, **more):
+    return Anything()
+"""
+
+
+@pytest.mark.parametrize("code", [TELLS, EQUALS], ids=["tells itself", "equals everything"])
+def test_code_that_knows_its_tests_by_name_is_caught_by_tests_made_to_fail(
+    patch: Patch, wrapping: "Repository", code: str
+) -> None:
+    text = (wrapping.folder / "wrapping.py").read_text()
+    verdict = judged(patch, wrapping.problem, wrapping.diff({"wrapping.py": f"{text}\n{code}\n"}))
+    assert verdict.outcome is Outcome.REJECT
+    assert "although it was made to fail" in verdict.detail
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_spoiled(text: str) -> None:
+    spoiled(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("t/a.py::A::test_b[x]", True),
+        ("t/a.py::A::test_c", False),
+        ("test_b (t.a.A)", True),
+        ("test_b (t.a.A.test_b)", True),
+        ("t.a.A.test_b", True),
+        ("t.a.B.test_b", False),
+        ("test_d", True),
+        ("Some first line of a text", False),
+    ],
+)
+def test_a_spoiled_test_is_known_by_any_id(name: str, *, answer: bool) -> None:
+    assert was_spoiled(name, {"t/a.py": ["A::test_b", "test_d"]}) is answer
 
 
 HARM = """

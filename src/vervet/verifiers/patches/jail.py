@@ -69,6 +69,7 @@ class Jail:
         self.confine = load(os.path.join(SANDBOX, "inside"), "confine")
         self.syscalls = load(os.path.join(SANDBOX, "inside"), "syscalls")
         self.prepare = load(HERE, "prepare").prepare
+        self.sabotage = load(HERE, "sabotage").sabotage
         self.proc = os.open("/proc", os.O_PATH)
         self.pipe = -1
 
@@ -111,7 +112,10 @@ class Jail:
             status = 1
             with contextlib.suppress(BaseException):
                 self.give_up()
-                said = json.dumps(attempt(self.prepare, job)).encode()
+                found = attempt(self.prepare, job)
+                if job["spoil"] and "protected" in found:
+                    found["spoiled"] = self.sabotage(BED, job["tests"])
+                said = json.dumps(found).encode()
                 with os.fdopen(send, "wb") as pipe:
                     pipe.write(said)
                 status = 0
@@ -121,8 +125,8 @@ class Jail:
             said = pipe.read()
         os.waitpid(child, 0)
         sweep()
-        found: dict[str, Any] = json.loads(said) if said else {"failed": "preparing it failed"}
-        return found
+        told: dict[str, Any] = json.loads(said) if said else {"failed": "preparing it failed"}
+        return told
 
     def protect(self, paths: list[str]) -> None:
         """Mount the tests' files on themselves, read-only; their folders stay where they are."""

@@ -18,8 +18,9 @@ from vervet.verifiers.patches.diffs import patch_of, wrong_with
 from vervet.verifiers.patches.environment import environment_of
 from vervet.verifiers.patches.instance import Instance, instance_of
 from vervet.verifiers.patches.repositories import Repositories
-from vervet.verifiers.patches.results import Heard, Score, score
+from vervet.verifiers.patches.results import Heard, Score, score, status_of
 from vervet.verifiers.patches.run import Limits, Ran, Work, instance_uses_witness, run
+from vervet.verifiers.patches.sabotage import still_passing
 
 VERSION = "1"
 LONGEST_PATCH = 16 << 20
@@ -41,8 +42,8 @@ COUNTED = 20
 TRAITS = Traits(
     cost="a checkout, once for a problem, and the time of its tests: seconds to minutes",
     deterministic=False,
-    fooled_by="tests too weak to tell; code that knows the witness and imitates the very tests "
-    "asked for, as it runs in the process that runs them; suites that are flaky by themselves",
+    fooled_by="tests too weak to tell; code that imitates single results and knows spoiled tests "
+    "from real ones, as it runs in the process that runs them; suites that are flaky",
 )
 
 
@@ -132,7 +133,12 @@ class Patch:
             return self._rejected(sample, trial, ran, refused)
         if not ran.stopped:
             await self._blame(problem, instance, ran)
-        return self._verdict(sample, trial, instance, ran)
+        found = self._verdict(sample, trial, instance, ran)
+        if found.outcome is Outcome.ACCEPT and instance_uses_witness(instance):
+            lie = _lie(instance, await self.run(problem, instance, patch, spoil=True))
+            if lie:
+                return self._rejected(sample, trial, ran, lie)
+        return found
 
     def read(self, problem: Problem) -> Instance:
         """Return what a problem's reference says."""
@@ -140,14 +146,16 @@ class Patch:
             problem.reference, self.settings["command"], self.settings["environment"]
         )
 
-    async def run(self, problem: Problem, instance: Instance, patch: str) -> Ran:
-        """Run the tests of a problem with a patch."""
+    async def run(
+        self, problem: Problem, instance: Instance, patch: str, *, spoil: bool = False
+    ) -> Ran:
+        """Run the tests of a problem with a patch; with `spoil`, tests that must fail."""
         folder = self.settings["environments"]
         environment = environment_of(instance, problem.id, folder)
         checkout = self.repositories.checkout(instance)
         base = await asyncio.to_thread(checkout.__enter__)
         try:
-            ran = await run(Work(instance, base, environment, self.limits, patch))
+            ran = await run(Work(instance, base, environment, self.limits, patch, spoil))
         finally:
             checkout.__exit__(None, None, None)
         if ran.prepared.get("failed"):
@@ -233,6 +241,17 @@ def _fraud(instance: Instance, ran: Ran) -> str:
     if controlled and ran.status == 0:
         return "the exit status is 0, though control tests failed"
     return ""
+
+
+def _lie(instance: Instance, spoiled: Ran) -> str:
+    """Say which test passes although it was made to fail, or nothing."""
+    if spoiled.stopped or not spoiled.heard.ended:
+        return "with tests that were made to fail, the test run did not come to its end"
+    if why := spoiled.heard.fraud():
+        return why
+    statuses = {name: status_of(name, spoiled.heard.tests) for name in instance.expected}
+    passing = still_passing(instance.expected, statuses, spoiled.prepared.get("spoiled", {}))
+    return f"a test passes although it was made to fail: {passing[0][:120]}" if passing else ""
 
 
 def _missing(found: Score, heard: Heard) -> str:

@@ -74,6 +74,8 @@ class Work:
     environment: Environment
     limits: Limits
     patch: str
+    spoil: bool = False
+    """Whether the tests are made to fail (`sabotage`)."""
 
     def job(self, secret: bytes) -> dict[str, Any]:
         """Return what the sandbox is told: not which tests must pass, and not the solution."""
@@ -84,6 +86,7 @@ class Work:
         return {
             "base": BASE,
             "patch": self.patch,
+            "spoil": self.spoil,
             "test_patch": it.test_patch,
             "tests": files,
             "test_roots": test_roots(files),
