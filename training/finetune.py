@@ -95,7 +95,8 @@ def batches(
             for at in rng.permutation(len(groups)):
                 fresh = [solved(rng, encoder) for _ in range(SOLVED)]
                 fresh += [checked(rng, encoder) for _ in range(mistakes)]
-                yield pad([rows[place] for place in groups[at]] + fresh)
+                batch = [rows[place] for place in groups[at]] + fresh
+                yield pad([row for row in batch if len(row[0]) < CONTEXT])
 
 
 def tune(folder: Path, lessons: Path, out: Path, *, steps: int, mistakes: int, seed: int) -> None:
