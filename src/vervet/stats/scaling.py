@@ -21,6 +21,7 @@ from vervet.stats.arrays import Floats
 from vervet.stats.coverage import coverage as coverage_of
 from vervet.stats.estimate import Estimate
 from vervet.stats.powerfit import Loss, least_squares
+from vervet.stats.resampling import percentiles
 from vervet.stats.thinning import judged_counts
 
 FIT_POINTS = 40
@@ -345,9 +346,9 @@ def _errors(grid: Floats, curve: Floats, a: float, b: float) -> Floats:
 
 def _interval(value: float, draws: Floats, level: float, counts: tuple[int, int, int]) -> Estimate:
     problems, samples, lost = counts
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    low, high = percentiles(draws.reshape(-1, 1), problems=problems, level=level)
     method = "percentile bootstrap over problems"
-    return Estimate(value, float(low), float(high), level, method, problems, samples, lost)
+    return Estimate(value, float(low[0]), float(high[0]), level, method, problems, samples, lost)
 
 
 def _unknown(reason: str, level: float, problems: int) -> Estimate:

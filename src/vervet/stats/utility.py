@@ -33,7 +33,7 @@ class BestLimit:
     reward: Estimate
     """Mean reward over problems at `k`."""
     low: float
-    """Interval of the best k over bootstrap samples of problems."""
+    """Interval of the best k: all between limits that a one-sided test against the best leaves."""
     high: float
     near: tuple[int, int]
     """Smallest and largest limit whose reward is not significantly below the best one's."""
@@ -80,11 +80,10 @@ def best_limit(
     mean = rewards.mean(axis=0)
     best = int(np.argmax(mean))
     draws = weighted_means(rewards, resample(len(rewards), rng=rng, resamples=resamples))
-    found = limits[np.argmax(draws, axis=1)]
-    tail = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(found, tail, method="nearest") if len(rewards) > 1 else (np.nan, np.nan)
-    margin = np.quantile(draws[:, [best]] - draws, tail[0], axis=0)
-    close = limits[margin <= 0]
+    behind = draws[:, [best]] - draws
+    one, two = (np.quantile(behind, tail, axis=0) for tail in (1 - level, (1 - level) / 2))
+    inside, close = limits[one <= 0], limits[two <= 0]
+    low, high = (inside.min(), inside.max()) if len(rewards) > 1 else (np.nan, np.nan)
     near = (int(close.min()), int(close.max()))
     reward = derived(
         float(mean[best]), draws[:, best], level=level, problems=len(rewards), what="reward"
