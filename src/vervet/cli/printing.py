@@ -1,11 +1,13 @@
 """Results on stdout, everything else on stderr."""
 
 import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table as RichTable
 
 if TYPE_CHECKING:
     from vervet.analysis.result import Analysis
@@ -38,6 +40,9 @@ def note(message: str) -> None:
     click.echo(message, err=True)
 
 
+WIDE = 160
+"""Characters of a line that does not go to a terminal."""
+NARROWEST = 6
 WIDEST = 12
 """Columns beyond which a table is turned on its side, one column for each row."""
 
@@ -53,13 +58,39 @@ def show(table: "Table") -> None:
     grid = [[name for _, name in columns], *([cells[i] for i, _ in columns] for cells in shown)]
     if len(columns) > WIDEST:
         grid = [list(column) for column in zip(*grid, strict=True)]
-    drawn = RichTable(title=table.title, title_justify="left", title_style="bold", box=None)
-    for place, name in enumerate(grid[0]):
-        number = all(_is_number(line[place]) for line in grid[1:])
-        drawn.add_column(name, justify="right" if number else "left", overflow="fold")
-    for line in grid[1:]:
-        drawn.add_row(*line)
-    Console(width=None if Console().is_terminal else 160).print(drawn)
+    if table.title:
+        click.secho(table.title, bold=True)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+    for place, line in enumerate(aligned(grid, width)):
+        click.secho(line, bold=place == 0 or None)
+
+
+def aligned(grid: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Return the lines of a table whose first row is its head; wide cells are folded.
+
+    >>> aligned([["name", "n"], ["a long name", "12"]], 12)
+    [' name     n ', ' a long  12 ', ' name       ']
+    """
+    columns = list(zip(*grid, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    while sum(widths) + 2 * len(widths) > width and max(widths) > NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    numbers = [all(map(_is_number, column[1:])) for column in columns]
+    return [line for row in grid for line in _folded(row, widths, numbers)]
+
+
+def _folded(row: Sequence[str], widths: Sequence[int], numbers: Sequence[bool]) -> list[str]:
+    """Return the lines that one row takes: numbers to the right, words to the left."""
+    folded = [textwrap.wrap(cell, wide) or [""] for cell, wide in zip(row, widths, strict=True)]
+    lines = []
+    for turn in range(max(map(len, folded), default=0)):
+        parts = [cell[turn] if turn < len(cell) else "" for cell in folded]
+        padded = [
+            part.rjust(wide) if number else part.ljust(wide)
+            for part, wide, number in zip(parts, widths, numbers, strict=True)
+        ]
+        lines.append(f" {'  '.join(padded)} ")
+    return lines
 
 
 def _is_number(cell: str) -> bool:

@@ -1,36 +1,18 @@
 """A bar with rate, tokens, cost and time left on a terminal; plain lines elsewhere."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import (
-    Progress as Bar,
-)
-from rich.text import Text
+from contextlib import contextmanager, redirect_stderr
+from io import TextIOBase
+from typing import TextIO
 
 from vervet.types import Progress, Watcher
 
 LINE_EVERY_SECONDS = 5.0
-
-
-class _Rate(ProgressColumn):
-    """Finished per second, tokens, dollars and failures so far."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        parts = [f"{speed:,.0f}/s" if speed else "", task.fields["extra"]]
-        return Text("  ".join(p for p in parts if p), style="dim")
+BAR_CELLS = 32
+UP, CLEAR, BOLD, DIM, PLAIN = "\x1b[{}A", "\x1b[2K", "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
 @contextmanager
@@ -39,35 +21,113 @@ def watching(*, quiet: bool = False) -> Iterator[Watcher]:
     if quiet:
         yield lambda _: None
     elif sys.stderr.isatty():
-        with Bar(
-            TextColumn("[bold]{task.description:>8}"),
-            BarColumn(bar_width=32),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeRemainingColumn(compact=True),
-            console=Console(stderr=True),
-        ) as bar:
-            yield _Bars(bar)
+        bars = _Bars(sys.stderr)
+        above = _Above(bars)
+        with redirect_stderr(above):
+            try:
+                yield bars
+            finally:
+                above.end()
     else:
         yield _Lines()
 
 
-class _Bars:
-    """One bar per verb."""
+class _Pace:
+    """How quickly each verb goes, and how long the rest will take."""
 
-    def __init__(self, bar: Bar) -> None:
-        self.bar = bar
-        self.tasks: dict[str, int] = {}
+    def __init__(self) -> None:
+        self.began: dict[str, tuple[float, int]] = {}
+
+    def of(self, progress: Progress) -> tuple[float, float | None]:
+        """Return what is done a second, and the seconds left where that can be told."""
+        now = time.monotonic()
+        began, before = self.began.setdefault(progress.verb, (now, progress.done))
+        speed = (progress.done - before) / max(now - began, 1e-9)
+        return speed, (progress.total - progress.done) / speed if speed else None
+
+
+class _Bars:
+    """One line per verb, drawn over the lines before."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        self.terminal = terminal
+        self.lines: dict[str, tuple[str, str]] = {}
+        """Bar and words of each verb."""
+        self.pace = _Pace()
 
     def __call__(self, progress: Progress, /) -> None:
-        if progress.verb not in self.tasks:
-            self.tasks[progress.verb] = self.bar.add_task(progress.verb, extra="")
-        self.bar.update(
-            self.bar.task_ids[self.tasks[progress.verb]],
-            completed=progress.done,
-            total=progress.total,
-            extra=_extra(progress),
-        )
+        above = len(self.lines)
+        self.lines[progress.verb] = self._bar(progress), self._told(progress)
+        self.draw(above)
+
+    def draw(self, above: int) -> None:
+        """Draw all lines, over the `above` lines that stand there."""
+        start = UP.format(above) if above else ""
+        wide = max(map(len, self.lines), default=0)
+        room = max(shutil.get_terminal_size().columns - wide - BAR_CELLS - 3, 0)
+        lines = [
+            f"{CLEAR}{BOLD}{verb:>{wide}}{PLAIN} {bar} {told[:room]}\n"
+            for verb, (bar, told) in self.lines.items()
+        ]
+        self.terminal.write(start + "".join(lines))
+        self.terminal.flush()
+
+    def say(self, text: str) -> None:
+        """Write whole lines above the bars."""
+        above = len(self.lines)
+        start = UP.format(above) + "\x1b[J" if above else ""
+        self.terminal.write(start + text)
+        self.draw(0)
+
+    def _bar(self, progress: Progress) -> str:
+        share = progress.done / progress.total if progress.total else 1.0
+        full = round(BAR_CELLS * min(share, 1.0))
+        return "━" * full + DIM + "━" * (BAR_CELLS - full) + PLAIN
+
+    def _told(self, progress: Progress) -> str:
+        speed, left = self.pace.of(progress)
+        parts = [
+            f"{progress.done:,}/{progress.total:,}",
+            f"{speed:,.0f}/s" if speed else "",
+            _extra(progress),
+            _clock(left) if left else "",
+        ]
+        return "  ".join(part for part in parts if part)
+
+
+class _Above(TextIOBase):
+    """What is written to stderr meanwhile stands above the bars, line by line."""
+
+    def __init__(self, bars: _Bars) -> None:
+        self.bars = bars
+        self.rest = ""
+
+    def write(self, text: str, /) -> int:
+        """Show the lines that are whole."""
+        whole, newline, self.rest = (self.rest + text).rpartition("\n")
+        if newline:
+            self.bars.say(whole + newline)
+        return len(text)
+
+    def end(self) -> None:
+        """Show what is left of a line."""
+        if self.rest:
+            self.write("\n")
+
+    def isatty(self) -> bool:
+        """Say that it ends on a terminal."""
+        return True
+
+
+def _clock(seconds: float) -> str:
+    """Return a time left as h:mm:ss or mm:ss.
+
+    >>> _clock(75), _clock(3700)
+    ('01:15', '1:01:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
 
 
 class _Lines:
@@ -75,12 +135,12 @@ class _Lines:
 
     def __init__(self) -> None:
         self.last: dict[str, float] = {}
-        self.began: dict[str, tuple[float, int]] = {}
+        self.pace = _Pace()
         self.ended: set[str] = set()
 
     def __call__(self, progress: Progress, /) -> None:
         now = time.monotonic()
-        began, before = self.began.setdefault(progress.verb, (now, progress.done))
+        speed, left = self.pace.of(progress)
         due = now - self.last.get(progress.verb, now) >= LINE_EVERY_SECONDS
         self.last.setdefault(progress.verb, now)
         ended = progress.done >= progress.total
@@ -89,11 +149,9 @@ class _Lines:
         if ended:
             self.ended.add(progress.verb)
         self.last[progress.verb] = now
-        done, seconds = progress.done - before, max(now - began, 1e-9)
-        left = (progress.total - progress.done) * seconds / done if done else None
         parts = [
             f"{progress.verb} {progress.done:,}/{progress.total:,}",
-            f"{done / seconds:,.0f}/s" if done else "",
+            f"{speed:,.0f}/s" if speed else "",
             _extra(progress),
             f"{left:,.0f} s left" if left else "",
         ]

@@ -179,7 +179,7 @@ class Drawing:
                 dollars += row.cost
                 self.dollars += row.cost
         self.completion_tokens += tokens
-        charged = None if self.dollars is None else dollars
+        charged = dollars if samples and self.dollars is not None else None
         self.drawn += len(samples)
         done = self.total - self.missing + self.drawn + self.requests.elsewhere
         self.meter.add(done - self.meter.done, tokens=tokens, dollars=charged)
