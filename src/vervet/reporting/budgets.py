@@ -200,7 +200,8 @@ def _mixture(document: Row, verifier: str, rows: Rows, position: int) -> Chart:
     ]  # fmt: skip
     y = category("budget", sort=[_budget(r) for r in rows],
                  axis={"title": None, "domain": False, "ticks": False, "grid": False})  # fmt: skip
-    x = quantity("value", stack="zero", axis={"title": "share of the budget", "format": "%", "tickCount": 5},
+    x = quantity("value", stack="zero", axis={"title": "share of the budget", "format": "%",
+                       "tickCount": 5},
                  scale={"domain": [0, 1]})  # fmt: skip
     said = tips(("model", "model"), ("said", "draws"))
     bar = {"type": "bar", "height": {"band": 0.55}, "stroke": "@paper", "strokeWidth": 2}

@@ -92,8 +92,8 @@ def _judges(document: Row) -> Iterator[Method]:
         text = (
             "Two verifiers' verdicts of the same samples are compared, one taken as truth. "
             "Completeness is the share of right samples that are accepted, soundness the share of "
-            "wrong samples that are rejected, the false positive rate the share of accepted "
-            "samples that are wrong (Stroebl et al. 2024)."
+            "wrong samples that are rejected, the false positive rate the share of wrong "
+            "samples that are accepted (Stroebl et al. 2024)."
         )
         yield Method("Verifier against verifier", f"{text} {intervals(rows)}")
     cells = document.get("success", ())
@@ -103,10 +103,84 @@ def _judges(document: Row) -> Iterator[Method]:
             "the cost is C = S (1 + λV), in solutions (Singhi et al. 2025)."
         )
         yield Method("Solutions and verifications", f"{text} {intervals(cells)}")
+    yield from _more(document)
     crossings = document.get("crossings", ())
     if crossings:
         text = "The factor of compute at which verification first matches the vote."
         yield Method("Crossing", f"{text} {intervals(crossings)}")
+
+
+OTHERS = {
+    "audits": (
+        "Audit",
+        (
+            "The share of right samples from a weak verifier's acceptance on all samples and "
+            "a strong one's verdicts on some (Rogan and Gladen 1978; Lang and Reiczigel "
+            "2014). It holds if the audited samples were not chosen by the weak verdict."
+        ),
+    ),
+    "utility": (
+        "Reward",
+        (
+            "Samples are drawn until the verifier accepts one, at most K: 1 for a right one, "
+            "minus cost of a false positive for a wrong one, 0 for nothing; exact over orders "
+            "of the recorded samples."
+        ),
+    ),
+    "agreement": (
+        "Agreement",
+        (
+            "Cohen's and Fleiss' κ are agreement beyond chance. The repeat correlation ρ is "
+            "that of two verdicts on one sample; V of them are worth V / (1 + (V − 1) ρ) "
+            "independent ones. The area under the ROC curve is taken within problems, as "
+            "selection is."
+        ),
+    ),
+    "limits": (
+        "Best of n from ROC curves",
+        (
+            "Accuracy with independent samples by each problem's own curve; not known beyond "
+            "its samples, nor for n without end where few samples share the highest score."
+        ),
+    ),
+    "quality": (
+        "Quality",
+        (
+            "A column's mean among accepted samples that are right, less that among those "
+            "that are wrong; style metrics are those of Zheng et al. (2024)."
+        ),
+    ),
+    "frontier": (
+        "Equal cost",
+        (
+            "The best success of any split of a cost into solutions and verifications, and a "
+            "vote over as many solutions as it buys, on the same solutions and the same "
+            "bootstrap samples."
+        ),
+    ),
+    "exponents": (
+        "Best split of compute",
+        (
+            "At each cost the number whose curve is highest, read between grid points on log "
+            "cost, and a power law of cost by least squares of logarithms (Singhi et al. "
+            "2025)."
+        ),
+    ),
+    "mixtures": (
+        "Mixtures",
+        (
+            "Attempts per model that minimise the mean chance that all of them fail, a convex "
+            "problem solved to a certified gap; scored on halves of the problems it was not "
+            "chosen on."
+        ),
+    ),
+}
+
+
+def _more(document: Row) -> Iterator[Method]:
+    for key, (name, text) in OTHERS.items():
+        if rows := document.get(key):
+            yield Method(name, f"{text} {intervals(rows[:1])}")
 
 
 def _paid(document: Row) -> Iterator[Method]:
