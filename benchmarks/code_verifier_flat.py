@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from vervet.types import Problem, Sample
+from vervet.verifiers.sandbox.clock import children_of
 from vervet.verifiers.unit_tests import UnitTests, unit_tests
 
 PROBLEM = Problem("p", "?", {"entry_point": "f", "inputs": [[1], [2]], "expected": [1, 2]})
@@ -28,12 +29,7 @@ def state(verifier: UnitTests) -> dict[str, int]:
     pids = [os.getpid()]
     if verifier.sandbox.workers and hasattr(verifier.sandbox, "idle"):
         pids += [slot.host_pid for slots in verifier.sandbox.idle.values() for slot in slots]
-    zombies = 0
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            zombies += status.read_text().rpartition(")")[2].split()[0] == "Z"
-        except OSError:
-            continue
+    zombies = sum(state_of(child) == "Z" for pid in pids for child in children_of(pid))
     return {
         "memory of the slots and of this process, kB": sum(resident(pid) for pid in pids),
         "descriptors": sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids),
@@ -41,6 +37,11 @@ def state(verifier: UnitTests) -> dict[str, int]:
         "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
         "shared memory files": len(list(Path("/dev/shm").iterdir())),  # noqa: S108 - looked at only
     }
+
+
+def state_of(pid: int) -> str:
+    """Return the letter of a process's state."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def resident(pid: int) -> int:

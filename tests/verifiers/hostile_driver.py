@@ -16,6 +16,7 @@ from vervet.types import Problem, Sample, Verdict
 from vervet.verifiers.sandbox.clock import children_of, queued_of
 from vervet.verifiers.unit_tests import UnitTests, unit_tests
 
+WARM = "def f(): return 1"
 STYLES = ("inputs", "source", "program")
 
 
@@ -49,6 +50,16 @@ def traces(verifier: UnitTests) -> dict[str, int]:
         "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
         "files": sum(1 for slot in slots for _ in scratch_of(slot.host_pid) if os.geteuid() == 0),
     }
+
+
+def resident(verifier: UnitTests) -> int:
+    """Return the memory of this process and of the slots in KiB."""
+    slots = [slot for idle in verifier.sandbox.idle.values() for slot in idle]  # type: ignore[union-attr]  # warm
+    texts = [
+        Path(f"/proc/{p}/status").read_text() for p in (os.getpid(), *(s.host_pid for s in slots))
+    ]
+    lines = [line for text in texts for line in text.splitlines() if line.startswith("VmRSS")]
+    return sum(int(line.split()[1]) for line in lines)
 
 
 def scratch_of(pid: int) -> list[Path]:
@@ -91,17 +102,18 @@ async def main(order: dict[str, Any]) -> dict[str, Any]:
     """Run every program in every style."""
     verifier = unit_tests(timeout=order["seconds"], workers=1)
     found = []
-    await judged(verifier, "inputs", ["", "def f(): return 1", "f", [[]], [1], 0])  # starts a slot
-    await judged(verifier, "source", ["", "def f(): return 1", "f", [[]], [1], 0])
-    before = traces(verifier)
+    for style, code in (("inputs", WARM), ("source", WARM), ("inputs", f"import numpy\n{WARM}")):
+        await judged(verifier, style, ["", code, "f", [[]], [1], 0])  # starts a slot
+    before, memory = traces(verifier), resident(verifier)
     for program in order["programs"]:
         for style in STYLES:
             verdict, spent = await judged(verifier, style, program)
             after = traces(verifier)
             left = {name: count for name, count in after.items() if count > before[name]}
             found.append([program[0], style, verdict.outcome.value, spent, left, verdict.detail])
+    memory = resident(verifier) - memory
     await verifier.aclose()
-    return {"found": found, "children": len(children_of(os.getpid()))}
+    return {"found": found, "children": len(children_of(os.getpid())), "memory": memory}
 
 
 def become(user: int) -> None:

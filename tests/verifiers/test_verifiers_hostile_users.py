@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DRIVER = Path(__file__).parent / "hostile_driver.py"
 SECONDS = 0.5
+KEPT_KIBIBYTES = 16 << 10
+"""What this process may have grown by, of the gigabytes that passed through: its own caches."""
 NOBODY = "65534"
 TARGET: list[Any] = [
     "solve",
@@ -116,6 +118,7 @@ def require_harmless(answer: dict[str, Any]) -> None:
     late = [row for row in answer["found"] if row[3] > SECONDS + 1]
     left = [row for row in answer["found"] if row[4]]
     assert (wrong, late, left, answer["children"]) == ([], [], [], 0)
+    assert answer["memory"] < KEPT_KIBIBYTES
 
 
 def programs_here(folder: Path, wanted: str) -> list[list[Any]]:

@@ -178,15 +178,17 @@ async def solved(sandbox: Runs, calls: Calls, limits: Limits) -> Calls:
     Raises:
         VerifierError: the solution fails; the problem cannot be verified.
     """
-    reader = OutcomeReader()
     job = {
         "mode": "call", "code": calls.solution, "entry_point": calls.entry_point,
         "inputs": list(calls.inputs), "timed": True,
     }  # fmt: skip
     how = How(replace(limits, cpu_seconds=60, total_seconds=120, output_bytes=1 << 30))
-    ending = await sandbox.run(
-        prepared(job, how), how.limits, reader, profile=profile_of(calls.solution)
-    )
+    packed, profile = prepared(job, how), profile_of(calls.solution)
+    for _ in range(2):  # the machine may have kept it waiting
+        reader = OutcomeReader()
+        ending = await sandbox.run(packed, how.limits, reader, profile=profile)
+        if not ending.crowded:
+            break
     if len(reader.values) != len(calls.inputs):
         why = reader.error or fate(ending)[1]
         raise VerifierError(f"the solution of the problem fails on its own tests: {why}")

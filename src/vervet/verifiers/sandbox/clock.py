@@ -82,7 +82,8 @@ class Clock:
         )
         if left <= 0:
             computed = spent >= limits.cpu_seconds or self.used.cpu >= limits.total_seconds
-            self.crowded = not computed and queued > CROWDED_SHARE * limits.patience
+            waited = queued > CROWDED_SHARE * limits.patience or stuck(self.slot)
+            self.crowded = not computed and waited
             return left
         return max(left, AGAIN_SECONDS)
 
@@ -115,6 +116,19 @@ def usage_of_child(pid: int) -> Usage | None:
             queued = max(queued_of(task) for task in Path(f"/proc/{child}/task").iterdir())
             return Usage(cpu, queued)
     return None
+
+
+def stuck(pid: int) -> bool:
+    """Whether the check under way would run now if the machine let it: `R` or `D`, not asleep.
+
+    A process that waits for memory or a disk has its seconds on the clock neither from itself nor
+    from the run queue.
+    """
+    for child in children_of(pid)[-1:]:
+        with suppress(OSError):
+            stats = [(task / "stat").read_text() for task in Path(f"/proc/{child}/task").iterdir()]
+            return any(text.rpartition(")")[2].split()[0] in "RD" for text in stats)
+    return False
 
 
 def queued_of(process: Path) -> float:

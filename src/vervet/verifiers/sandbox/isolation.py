@@ -153,8 +153,10 @@ def _bubblewrap(settings: dict[str, Any]) -> list[str]:
     shown = [word for source, target in binds for word in _bind(source, target)]
     return [
         program, "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session",
-        "--clearenv", "--setenv", "LD_BIND_NOW", "1", "--cap-drop", "ALL", "--as-pid-1", *shown,
-        "--dev", "/dev", "--size", str(settings["scratch"]), "--tmpfs", "/tmp", "--chdir", "/tmp",  # noqa: S108 - inside
+        "--clearenv", "--setenv", "LD_BIND_NOW", "1", "--cap-drop", "ALL", "--as-pid-1",
+        "--uid", "1000", "--gid", "1000", *shown, "--dev", "/dev",
+        "--size", str(settings["scratch"]), "--tmpfs", "/tmp", "--chdir", "/tmp",  # noqa: S108 - inside
+        "--remount-ro", "/dev", "--remount-ro", "/",
     ]  # fmt: skip
 
 

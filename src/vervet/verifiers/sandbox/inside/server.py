@@ -11,7 +11,6 @@ copied. So little is imported, and between two forks little is done: a message, 
 # ruff: noqa: PTH108, PTH112, PTH114, PTH116, PTH119, PTH208
 
 import _socket
-import fcntl
 import gc
 import importlib
 import marshal
@@ -131,7 +130,7 @@ def prepare(settings: dict[str, Any]) -> Callable[[_socket.socket], None]:
     """Confine this process as `settings` say and return what serves checks."""
     from vervet.verifiers.sandbox.inside import confine, runner, syscalls  # noqa: PLC0415 - as above
 
-    proc = os.open("/proc", os.O_PATH)
+    proc = os.open("/proc", os.O_PATH) if settings["namespaces"] else -1
     os.environ.clear()
     os.environ.update(settings["environment"])
     if settings["namespaces"]:
@@ -147,8 +146,6 @@ def prepare(settings: dict[str, Any]) -> Callable[[_socket.socket], None]:
         confine.build_root(settings["binds"], settings["scratch"], proc=settings["execute"])
         confine.drop_root(proc)
         confine.drop_capabilities()
-    else:
-        os.close(proc)
     os.chdir(settings["folder"])
     sys.path[:] = settings["path"]
     confine.limit(settings["limits"])
@@ -184,9 +181,8 @@ class Server:
         While a child runs, this process only waits. The next thing to come over the control
         socket, an order to stop or the end of the other side, makes the kernel kill the child.
         """
-        fork, reaper, own, fcntl_ = self.fork, self.reaper, fcntl.F_SETOWN, fcntl.fcntl
-        fcntl_(CONTROL, fcntl.F_SETFL, os.O_ASYNC)
-        fcntl_(CONTROL, fcntl.F_SETSIG, signal.SIGKILL)
+        fork, reaper = self.fork, self.reaper
+        reaper.listen(CONTROL)
         while True:
             word, ancillary, _, _ = control.recvmsg(16, 64)
             if not word:
@@ -197,7 +193,7 @@ class Server:
             child = fork()
             if not child:
                 self.child(control, channel)
-            fcntl_(CONTROL, own, child)
+            reaper.watch(CONTROL, child)
             os.close(channel)
             reaper.wait(child)
             if self.alone and reaper.kill_others():

@@ -239,16 +239,29 @@ of system time, the peak of resident memory in KiB (the beginning of `struct rus
 something in the scratch folder resists being emptied."""
 
 
+F_SETFL, F_SETOWN, F_SETSIG, O_ASYNC = 4, 8, 10, 0x2000
+"""Of `fcntl`, whose module would be five more mappings to copy with every fork."""
+
+
 class Reaper:
     """Waits for one child after another, and writes the report with as few objects as can be."""
 
     def __init__(self) -> None:
         library = ctypes.CDLL(None, use_errno=True)
-        self.wait4, self.kill = library.wait4, library.kill
+        self.wait4, self.kill, self.fcntl = library.wait4, library.kill, library.fcntl
         self.report = ctypes.create_string_buffer(REPORT.size)
         self.status = ctypes.c_void_p(ctypes.addressof(self.report))
         self.usage = ctypes.c_void_p(ctypes.addressof(self.report) + 8)
         self.everyone, self.killed = ctypes.c_int(-1), ctypes.c_int(int(signal.SIGKILL))
+
+    def listen(self, control: int) -> None:
+        """Have the kernel kill the child when something comes over `control`."""
+        self.fcntl(control, F_SETFL, O_ASYNC)
+        self.fcntl(control, F_SETSIG, int(signal.SIGKILL))
+
+    def watch(self, control: int, child: int) -> None:
+        """Name the child."""
+        self.fcntl(control, F_SETOWN, child)
 
     def wait(self, child: int) -> None:
         """Wait for the end of `child`; its status and what it used are then in the report."""
