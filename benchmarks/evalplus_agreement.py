@@ -22,6 +22,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +52,16 @@ def rows_of(path: Path) -> list[Row]:
 
 def codet(data: Path) -> Iterator[Row]:
     """Yield the real programs: prompts of HumanEval+ and what CodeGen-16B went on with."""
-    prompts = {r["entry_point"]: r["prompt"] for r in rows_of(data / TESTS["humaneval"])}
+    problems = rows_of(data / TESTS["humaneval"])
     for row in rows_of(data / CODET):
         name = re.findall(r"def (\w+)\(", row["prompt"])[-1]
+        alike = [problem for problem in problems if problem["entry_point"] == name]
+        problem = max(  # two problems ask for a correct_bracketing
+            alike,
+            key=lambda problem: SequenceMatcher(None, problem["prompt"], row["prompt"]).ratio(),
+        )
         for at, text in enumerate(row["samples"]):
-            yield program("humaneval", name, f"{name}/{at}", prompts[name] + text)
+            yield program("humaneval", problem, str(at), problem["prompt"] + text)
 
 
 def alterations(data: Path, each: int, seed: int = 0) -> Iterator[Row]:
@@ -65,12 +71,14 @@ def alterations(data: Path, each: int, seed: int = 0) -> Iterator[Row]:
         for row in rows_of(data / file):
             name, solution = row["entry_point"], row["prompt"] + row["canonical_solution"]
             for change in rng.choice(list(ALTERATIONS), each, replace=False):
-                yield program(benchmark, name, f"{name}/{change}", altered(solution, name, change))
+                yield program(benchmark, row, change, altered(solution, name, change))
 
 
-def program(benchmark: str, name: str, key: str, solution: str) -> Row:
+def program(benchmark: str, problem: Row, which: str, solution: str) -> Row:
     """Return one program as the peer reads it."""
-    return {"key": key, "benchmark": benchmark, "entry_point": name, "solution": solution}
+    task = problem["task_id"]
+    key = f"{task}/{problem['entry_point']}/{which}"
+    return {"key": key, "benchmark": benchmark, "task_id": task, "solution": solution}
 
 
 def theirs(given: argparse.Namespace, programs: Path, verdicts: Path) -> dict[str, Row]:
@@ -86,14 +94,11 @@ def theirs(given: argparse.Namespace, programs: Path, verdicts: Path) -> dict[st
     return {row["key"]: row for row in rows_of(verdicts)}
 
 
-def problems_of(data: Path) -> dict[tuple[str, str], Problem]:
-    """Return our problems by benchmark and entry point, without prompts: programs are whole."""
-    sets = {"humaneval": humaneval_plus, "mbpp": mbpp_plus}
+def problems_of(data: Path) -> dict[str, Problem]:
+    """Return our problems by their names, without prompts: programs are whole."""
     return {
-        (benchmark, str(problem.reference["entry_point"])): Problem(
-            problem.id, "", {**problem.reference, "prompt": ""}
-        )
-        for benchmark, load in sets.items()
+        problem.id: Problem(problem.id, "", {**problem.reference, "prompt": ""})
+        for benchmark, load in (("humaneval", humaneval_plus), ("mbpp", mbpp_plus))
         for problem in load(path=data / TESTS[benchmark])
     }
 
@@ -116,7 +121,7 @@ async def ours(data: Path, programs: Sequence[Row]) -> dict[str, dict[str, Verdi
                 if verdicts and verdicts["base"].outcome is not Outcome.ACCEPT:
                     verdicts["plus"] = verdicts["base"]
                     continue
-                problem = problems[row["benchmark"], row["entry_point"]]
+                problem = problems[row["task_id"]]
                 sample = Sample(problem.id, "m", 0, f"```python\n{row['solution']}\n```")
                 verdicts[suite] = await verifier.verify(problem, sample, 0)  # noqa: B023 - as above
 

@@ -2,7 +2,7 @@
 
     python evalplus_agreement_peer.py PROGRAMS VERDICTS
 
-PROGRAMS has one JSON line `{"key", "benchmark", "entry_point", "solution"}` a program, those of one
+PROGRAMS has one JSON line `{"key", "benchmark", "task_id", "solution"}` a program, those of one
 problem together; VERDICTS gets one line `{"key", "base", "plus"}` a program and is continued where
 it ends. EvalPlus' own functions make the expected values and the verdicts; the plus tests are run
 where the base tests pass, as its score needs both. A problem's expected values live no longer than
@@ -20,20 +20,22 @@ from typing import Any
 
 @lru_cache
 def problems_of(benchmark: str) -> dict[str, Any]:
-    """Return EvalPlus' problems by entry point."""
+    """Return EvalPlus' problems by name."""
     from evalplus.data import get_human_eval_plus, get_mbpp_plus  # noqa: PLC0415 - a peer
 
     load = get_human_eval_plus if benchmark == "humaneval" else get_mbpp_plus
-    return {problem["entry_point"]: problem for problem in load().values()}
+    problems: dict[str, Any] = load()
+    return problems
 
 
 @lru_cache(maxsize=1)
-def truth_of(benchmark: str, entry_point: str) -> dict[str, Any]:
+def truth_of(benchmark: str, task: str) -> dict[str, Any]:
     """Return the expected values and times of one problem, made as EvalPlus makes them."""
     from evalplus.eval._special_oracle import MBPP_OUTPUT_NOT_NONE_TASKS  # noqa: PLC0415
     from evalplus.gen.util import trusted_exec  # noqa: PLC0415 - a peer
 
-    problem = problems_of(benchmark)[entry_point]
+    problem = problems_of(benchmark)[task]
+    entry_point = problem["entry_point"]
     only_not_none = benchmark == "mbpp" and entry_point in MBPP_OUTPUT_NOT_NONE_TASKS
     code, truth = problem["prompt"] + problem["canonical_solution"], {}
     for suite in ("base", "plus"):
@@ -49,12 +51,12 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
     """Return the statuses of one program."""
     from evalplus.eval import untrusted_check  # noqa: PLC0415 - a peer
 
-    benchmark, entry_point = row["benchmark"], row["entry_point"]
-    problem, truth = problems_of(benchmark)[entry_point], truth_of(benchmark, entry_point)
+    benchmark, task = row["benchmark"], row["task_id"]
+    problem, truth = problems_of(benchmark)[task], truth_of(benchmark, task)
     found = {"key": row["key"], "base": None, "plus": None}
     for suite in ("base", "plus"):
         found[suite], _ = untrusted_check(
-            benchmark, row["solution"], problem[f"{suite}_input"], entry_point,
+            benchmark, row["solution"], problem[f"{suite}_input"], problem["entry_point"],
             expected=truth[suite], atol=problem["atol"], ref_time=truth[f"{suite}_time"],
             fast_check=True,
         )  # fmt: skip
