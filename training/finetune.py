@@ -37,8 +37,6 @@ MUON, ADAM = 1.5e-3, 1.5e-3
 WARM = 50
 CONTEXT = 384
 """Room for a problem, a solution and its check; longer than what solves need."""
-VERDICT = 20.0
-"""How much the loss of a verdict's first letter counts: it is one token of some forty."""
 TEMPLATE = TEMPLATES["fine-tuned"]
 COPIED = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
 Row = tuple[list[int], list[int]]
@@ -114,16 +112,13 @@ def tune(folder: Path, lessons: Path, out: Path, *, steps: int, mistakes: int, s
     groups = [group for learner in learners for group in learner.param_groups]
     peaks = [MUON if learner is learners[0] else ADAM for learner in learners]
     began, losses = time.process_time(), []
-    words = torch.tensor([encoder.token_to_id(f"<0x{ord(letter):02X}>") for letter in "YN"])
     drawn = batches(rows, encoder, np.random.default_rng(seed), mistakes=mistakes)
     for step, (tokens, targets) in zip(range(steps), drawn, strict=False):
         share = min(1.0, (step + 1) / WARM, 1.25 * (1 - step / steps))
         for group, peak in zip(groups, peaks, strict=True):
             group["lr"] = peak * share
         wanted = targets >= 0
-        losses_each = F.cross_entropy(model(tokens, wanted), targets[wanted], reduction="none")
-        weights = 1.0 + (VERDICT - 1.0) * torch.isin(targets[wanted], words)
-        loss = (weights * losses_each).sum() / weights.sum()
+        loss = F.cross_entropy(model(tokens, wanted), targets[wanted])
         model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,7 +1,7 @@
 """The teacher of marmoset-verifier: it knows the worked solution and writes what a check says.
 
-It redoes the solution equation by equation, long products in parts, puts the candidate's answer
-next to its own, and gives a verdict. Like the teacher of GenRM-FT (Zhang et al.
+It redoes the solution equation by equation, long products in parts, stops at the first line of the
+candidate that is not its own, and gives a verdict. Like the teacher of GenRM-FT (Zhang et al.
 2024, arXiv:2408.15240; Singhi et al. 2025, arXiv:2504.01005) it is shown the reference; the model
 that learns from it is not.
 """
@@ -26,8 +26,6 @@ SIGNS: Mapping[str, Callable[[int, int], int]] = {
     "/": lambda a, b: a // max(b, 1),
 }
 TEENS = range(11, 20)
-LONGEST = 12
-"""Characters of the candidate's answer line that are copied."""
 YES, NO = "Verdict: Yes", "Verdict: No"
 
 
@@ -35,7 +33,7 @@ class Teacher:
     """Checks a solution against the worked one, in words that can be learnt."""
 
     def __init__(self) -> None:
-        self.id = verifier_id("teacher", "2", {})
+        self.id = verifier_id("teacher", "1", {})
 
     async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
         """Return the verdict, with the rationale as its evidence.
@@ -59,24 +57,21 @@ class Teacher:
 
 
 def rationale(worked: str, candidate: str) -> str:
-    r"""Return the check of `candidate`: the right equations, both answers side by side, a verdict.
-
-    Two answers on neighbouring lines are compared by a small model; two that are a whole
-    solution apart are not.
+    r"""Return the check of `candidate`: the right equations up to its first mistake, a verdict.
 
     >>> print(rationale("15*24=360\nA: 360", "15*24=340\nA: 340"))
     24*10=240
     24*5=120
     15*24=360
-    A: 360
-    A: 340
     Verdict: No
     """
-    *equations, answer = worked.split("\n")
-    said = [line.strip() for line in candidate.split("\n") if line.strip().startswith("A:")]
-    told = [part for equation in equations for part in parts(equation)]
-    copied = said[-1][:LONGEST] if said else "A:"
-    return "\n".join((*told, answer, copied, YES if copied == answer else NO))
+    right, said = worked.split("\n"), candidate.strip().split("\n")
+    told: list[str] = []
+    for place, line in enumerate(right):
+        told += () if line.startswith("A:") else parts(line)
+        if place >= len(said) or said[place].strip() != line:
+            return "\n".join((*told, NO))
+    return "\n".join((*told, YES if len(said) == len(right) else NO))
 
 
 def parts(equation: str) -> Iterator[str]:

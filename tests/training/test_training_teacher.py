@@ -27,35 +27,29 @@ def test_every_equation_the_teacher_writes_holds(teacher: ModuleType) -> None:
     rng = np.random.default_rng(0)
     for _ in range(300):
         story = tell(rng)
-        *told, own, copied, verdict = teacher.rationale(story.solution, story.solution).split("\n")
-        assert (own, copied, verdict) == (f"A: {story.answer}", own, "Verdict: Yes")
+        *told, verdict = teacher.rationale(story.solution, story.solution).split("\n")
+        assert verdict == "Verdict: Yes"
         for line in told:
             left, sign, right, result = teacher.read(line)
             assert teacher.SIGNS[sign](left, right) == result
 
 
-def test_a_mistake_that_was_put_in_is_found_by_its_answer(teacher: ModuleType) -> None:
+def test_a_mistake_that_was_put_in_is_found(teacher: ModuleType) -> None:
     rng = np.random.default_rng(1)
-    verdicts = []
     for _ in range(300):
         story = tell(rng)
         wrong = teacher.spoiled(story, rng)
-        assert wrong != story.solution
-        answers = {wrong.split("\n")[-1], f"A: {story.answer}"}
-        told = teacher.rationale(story.solution, wrong).split("\n")
-        assert told[-1] == ("Verdict: No" if len(answers) == 2 else "Verdict: Yes")
-        verdicts.append(told[-1])
-    assert verdicts.count("Verdict: No") > 280
+        assert teacher.rationale(story.solution, wrong).endswith("Verdict: No")
 
 
 @pytest.mark.parametrize(
     ("candidate", "yes"),
     [
         ("3+4=7\n7*2=14\nA: 14", True), (" 3+4=7\n7*2=14\nA: 14\n", True), ("3+4=7\nA: 7", False),
-        ("3+4=7\n7*2=14\nA: 15", False), ("A: 1\nA: 14", True), ("", False), ("14", False),
+        ("3+4=7\n7*2=14\nA: 15", False), ("3+4=7\n7*2=14\nA: 14\nA: 14", False), ("", False),
     ],
 )  # fmt: skip
-async def test_the_verdict_is_about_the_last_answer(
+async def test_the_verdict_is_about_every_line(
     teacher: ModuleType, candidate: str, *, yes: bool
 ) -> None:
     problem = Problem("p", "?", {"solution": "3+4=7\n7*2=14\nA: 14"})
