@@ -61,11 +61,11 @@ def report(run: Run) -> dict[str, Any]:
         names = ("completeness", "false_positive_rate", "precision")
         print(
             row["verifier"],
-            {n: [round(row[n + e], 3) for e in ("", "_low", "_high")] for n in names},
+            {n: [rounded(row[n + e]) for e in ("", "_low", "_high")] for n in names},
         )
     for row in document["agreement"]:
         if "judge" in row["verifier"]:
-            numbers = [round(row[n], 3) for n in ("value", "low", "high") if row[n] is not None]
+            numbers = [rounded(row[n]) for n in ("value", "low", "high") if row[n] is not None]
             print(row["measure"], row["given"], row["votes"], numbers)
     votes = [r for r in document["selection"] if r["policy"] == "majority"]
     print("vote:", {r["k"]: round(r["value"], 3) for r in votes})
@@ -85,6 +85,11 @@ def report(run: Run) -> dict[str, Any]:
         )
     lengths(run)
     return {name: document[name] for name in ("verifiers", "agreement", "success", "crossings")}
+
+
+def rounded(value: float | None) -> float | None:
+    """Return three digits of what is known."""
+    return None if value is None else round(value, 3)
 
 
 def lengths(run: Run) -> None:

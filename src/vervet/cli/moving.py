@@ -74,7 +74,8 @@ def problems_of(dataset: str) -> "list[Problem]":
     epilog=example(
         "vervet export runs/words table words.csv",
         "vervet verify runs/words --verifier judge:model=marmoset-verifier --trials 2",
-        "vervet export runs/words genrm-sft:judge=judge,against=gsm8k-answer lessons.jsonl",
+        "vervet export runs/words genrm-sft:judge=judge,against=gsm8k-answer,agreement=0 "
+        "lessons.jsonl",
     )
 )
 @RUN
