@@ -165,7 +165,7 @@ class Patch:
         return ran
 
     async def _blame(self, problem: Problem, instance: Instance, ran: Ran) -> None:
-        """Raise where the tests do not even run without the patch.
+        """Raise where the tests do not run with the solution either; or, without one, unpatched.
 
         Raises:
             VerifierError: the command, the environment or the tests are at fault.
@@ -174,9 +174,11 @@ class Patch:
             return
         key = json.dumps([problem.id, dict(problem.reference)], sort_keys=True, default=str)
         if key not in self.sound:
-            plain = await self.run(problem, replace(instance, patch=""), NO_CHANGE)
-            doubt = _doubt(instance, plain) if not plain.stopped else plain.stopped
-            self.sound[key] = f"{doubt}, even without the patch: {plain.said}" if doubt else ""
+            solution = instance.patch.strip()
+            known = await self.run(problem, instance, instance.patch if solution else NO_CHANGE)
+            doubt = known.prepared.get("refused") or known.stopped or _doubt(instance, known)
+            how = "even with the solution" if solution else "even without the patch"
+            self.sound[key] = f"{doubt}, {how}: {known.said}" if doubt else ""
         if self.sound[key]:
             raise VerifierError(self.sound[key])
 
