@@ -64,7 +64,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Document:
     fill(run)
     found = analyze(
         run, against="key", audit="expert", quality=["completion_tokens"], mixture=[4, 40],
-        forecast=[200], forecast_width=0.3,
+        forecast=[200], forecast_width=0.8,
     )  # fmt: skip
     return dict(as_document(found))
 

@@ -17,7 +17,7 @@ RUNS = click.argument("run_urls", metavar="RUN...", nargs=-1, required=True)
     epilog=example(
         "vervet analyze runs/words --k 1,2,8",
         "vervet analyze runs/words --verifier gsm8k-answer --json",
-        "vervet analyze runs/words --forecast 1000 --forecast-width 0.3",
+        "vervet analyze runs/words --forecast 1000 --forecast-width 0.6",
         "vervet analyze runs/words --show reliability,strata",
         "vervet analyze runs/demo --against gsm8k-answer --quality completion_tokens",
         "vervet analyze runs/demo --verifier equations --audit gsm8k-answer",
