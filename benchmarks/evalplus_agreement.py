@@ -132,7 +132,7 @@ async def ours(data: Path, programs: Sequence[Row]) -> dict[str, dict[str, Verdi
 
 def passes(row: Row, suite: str) -> bool:
     """Whether EvalPlus passes a program; plus needs base."""
-    return row[suite] == "pass"
+    return bool(row[suite] == "pass")
 
 
 def differing(mine: dict[str, dict[str, Verdict]], peer: dict[str, Row]) -> list[tuple[str, str]]:
@@ -190,8 +190,8 @@ def compare(given: argparse.Namespace) -> None:
             f"({1 - left / len(rows):.4%}; {both} pass EvalPlus); "
             f"{sum(s == suite for _, s in first)} before a second look"
         )
-    for key, suite, word, detail in stay:
-        print(f"  {key} {suite}: EvalPlus {word}; vervet {detail}")
+    for key, which, word, detail in stay:
+        print(f"  {key} {which}: EvalPlus {word}; vervet {detail}")
     if kind == "altered":
         print("disagreements by alteration:", Counter(key.rpartition("/")[2] for key, *_ in stay))
 
