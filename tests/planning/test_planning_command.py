@@ -54,10 +54,14 @@ def test_a_plan_writes_a_policy_that_select_reads(
     assert code == 0, err
     assert document["chosen"]["samples"] <= 5
     assert document["chosen"]["policy"] in (tmp_path / "policy.toml").read_text()
+    ahead = {row["policy"]: row for row in document["forecasts"]}
+    assert ahead["majority:n=90,verifier=key"]["draw"] == 90
+    assert not ahead["majority:n=90,verifier=key"]["affordable"]
     code, out, _ = call(["select", "run", "--policy", "policy.toml", "--json"], monkeypatch, capsys)
     assert (code, json.loads(out)["policy_id"]) == (0, document["chosen"]["policy"])
     code, out, _ = call(words, monkeypatch, capsys)
     assert "Promised accuracy on as many new problems" in out
+    assert "forecast: more samples than were recorded" in out
 
 
 @pytest.mark.parametrize(
@@ -85,6 +89,28 @@ def test_a_mistake_is_one_line(
     assert code == 2
     assert says in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--policy", "fixed", "--budget", "4samples"], "--budget is shared by --policy index"),
+        (["--policy", "index:verifier=gsm8k-answer", "--budget", "4usd"], "unit='dollars'"),
+        (["--policy", "fixed", "--engine", "ray", "--ahead", "2"], "--ahead 2 needs --engine"),
+    ],
+)
+def test_what_solve_cannot_do_is_said_before_it_draws(
+    words: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = ["solve", "run", "--dataset", "embedded", "--limit", "2", "-m", "marmoset"]
+    code, _, err = call([*asked, *words], monkeypatch, capsys)
+    assert code == 2
+    assert says in err
 
 
 def test_runs_of_several_models_are_joined_and_priced(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ class Drive:
             ConfigError: the policy names a model or a verifier that is not there.
         """
         flow = self.policy.flow(self.problem)
+        failed: VervetError | None = None
         try:
             request = next(flow)
             while True:
@@ -89,11 +90,16 @@ class Drive:
                 request = flow.send(self.pool)
         except StopIteration as stop:
             self.choice = stop.value
+        except VervetError as error:
+            failed = error
         finally:
             self.cancelled = await self._away.cancel()
         for sample in self._away.arrived():
             yield sample
-        yield selection(self.policy, self.problem, self.pool, self.choice)
+        if failed is not None:
+            raise failed
+        if self.choice is not None:
+            yield selection(self.policy, self.problem, self.pool, self.choice)
 
     def answer(self, request: Request) -> AsyncGenerator[Row, None]:
         """Put what is asked for into the pool; yield every new row."""
