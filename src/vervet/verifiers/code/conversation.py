@@ -1,6 +1,7 @@
 """A test in one process, the candidate in another, and their conversation in between."""
 
 import asyncio
+from typing import Any
 
 from vervet.errors import VerifierError
 from vervet.verifiers.code.process import (
@@ -91,12 +92,13 @@ class TestReader(LineReader):
         serving.test = self
         self.verdict: str | None = None
         self.calls = 0
-        self.early: list[bytes] = []
+        self.begun = asyncio.Event()
 
     def begin(self, turn: Turn) -> None:
         """Remember who feeds."""
         super().begin(turn)
         self.serving.meet()
+        self.begun.set()
 
     def take(self, lines: list[bytes]) -> bool:
         """Pass calls on; the verdict ends both processes."""
@@ -142,6 +144,7 @@ async def run_source(sandbox: Runs, test: Source, code: str, how: How) -> Report
 
     profile = PYTEST if test.style == "pytest" else TESTER
     task = asyncio.ensure_future(sandbox.run(mine, patience, tester, profile=profile))
+    await first_of(task, asyncio.ensure_future(tester.begun.wait()))
     ending = await candidate()
     await task
     if tester.verdict is None:
@@ -152,6 +155,19 @@ async def run_source(sandbox: Runs, test: Source, code: str, how: How) -> Report
     report.add(ending)
     report.note("fail" if tester.verdict else "pass", tester.verdict)
     return report
+
+
+async def first_of(task: asyncio.Future[Ending], begun: asyncio.Future[bool]) -> None:
+    """Wait until the test runs: a candidate must not pay for the start of a slot.
+
+    Raises:
+        SandboxError: it could not be started.
+    """
+    both: set[asyncio.Future[Any]] = {task, begun}
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    begun.cancel()
+    if task.done():
+        task.result()
 
 
 async def ask_checker(sandbox: Runs, source: str, case: tuple[str, str, str]) -> str:
