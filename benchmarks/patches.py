@@ -25,7 +25,6 @@ from vervet.types import Outcome, Problem, Sample
 from vervet.verifiers.patches.patch import NO_CHANGE, Patch
 
 RELEASES = (
-    ("iniconfig", "1.1.1", "2.0.0"),
     ("pluggy", "1.4.0", "1.5.0"),
     ("click", "8.1.3", "8.1.4"),
 )

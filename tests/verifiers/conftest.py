@@ -4,13 +4,16 @@ import json
 import shlex
 import subprocess
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from vervet.engines.bridge import run
+from vervet.errors import ConfigError
 from vervet.types import Problem
+from vervet.verifiers.patches.patch import NO_CHANGE, Patch
 
 PYTEST = "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python -m pytest -q -p no:cacheprovider {tests}"
 
@@ -224,3 +227,14 @@ def quoting(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 def repository(request: pytest.FixtureRequest) -> Repository:
     made: Repository = request.getfixturevalue(request.param)
     return made
+
+
+@pytest.fixture(scope="module")
+def patch(quoting: Repository) -> Iterator[Patch]:
+    verifier = Patch(seconds=120)
+    try:
+        run(verifier.run(quoting.problem, verifier.read(quoting.problem), NO_CHANGE))
+    except ConfigError as refused:
+        pytest.skip(f"no sandbox here: {refused}")
+    yield verifier
+    run(verifier.aclose())
