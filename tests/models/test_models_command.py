@@ -148,6 +148,9 @@ async def test_no_more_programs_run_at_once_than_allowed_over_all_draws(tmp_path
 import os, pathlib, time
 here = pathlib.Path({str(tmp_path)!r})
 (here / str(os.getpid())).touch()
+end = time.monotonic() + 2  # to meet another, however slowly it starts
+while len(list(here.iterdir())) < 2 and time.monotonic() < end:
+    time.sleep(0.02)
 print(len(list(here.iterdir())))
 time.sleep(0.1)
 (here / str(os.getpid())).unlink()
