@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vervet.analysis import Analysis, analyze
     from vervet.doors import dataset, policy, report, sampler, sampler_for, verifier
     from vervet.errors import (
+        AccessError,
         ConfigError,
         MissingExtra,
         ModelError,
@@ -60,6 +61,7 @@ _HOMES = {
     "BestOf": "vervet.policies.best_of",
     "Cascade": "vervet.policies.cascade",
     "Certified": "vervet.policies.certified",
+    "AccessError": "vervet.errors",
     "ConfigError": "vervet.errors",
     "EarlyStopping": "vervet.policies.adaptive",
     "FirstAccepted": "vervet.policies.first_accepted",
@@ -108,6 +110,7 @@ _HOMES = {
 
 __all__ = [
     "Abstain",
+    "AccessError",
     "AdaptiveConsistency",
     "Analysis",
     "BestOf",

@@ -90,6 +90,9 @@ EXTRAS = {
     "torch": "torch",
     "lean": "lean_interact",
     "telemetry": "opentelemetry.sdk",
+    "fast": "orjson",
+    "remote": "fsspec",
+    "swebench": "swebench",
 }
 """What each extra brings, by the module that shows it is there."""
 TOOLS = ("bwrap", "docker", "podman", "g++", "javac", "node", "rustc", "go", "coqc", "chromium")
