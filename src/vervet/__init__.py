@@ -56,12 +56,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Abstain": "vervet.policies.abstain",
+    "AccessError": "vervet.errors",
     "AdaptiveConsistency": "vervet.policies.adaptive",
     "Analysis": "vervet.analysis",
     "BestOf": "vervet.policies.best_of",
     "Cascade": "vervet.policies.cascade",
     "Certified": "vervet.policies.certified",
-    "AccessError": "vervet.errors",
     "ConfigError": "vervet.errors",
     "EarlyStopping": "vervet.policies.adaptive",
     "FirstAccepted": "vervet.policies.first_accepted",

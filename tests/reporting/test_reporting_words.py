@@ -120,11 +120,11 @@ def test_models_and_rules_are_compared_in_tables() -> None:
     }  # fmt: skip
     document = as_document(EMPTY | {"coverage": [row(1, 0.5), row(1, 0.4, model="n")]} | more)
     (line,) = difference_table(document).rows
-    assert line == ("m − n", "v", "10", "+4.0 [−2.0, +10.0]", "8")
+    assert line == ("m − n", "coverage", "v", "10", "+4.0 [−2.0, +10.0]", "8")
     never, eight = crossing_table(document).rows
     assert never[-2:] == ("not with what was recorded", "25.0%")
     assert eight[-2:] == ("8× [4, 16]", "0%")
-    assert "Models compared on the same problems" in render(document)
+    assert "verifiers compared on the same problems" in render(document)
 
 
 def test_unknown_prices_are_shown_as_unknown(document: dict[str, Any]) -> None:

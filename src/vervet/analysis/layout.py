@@ -98,11 +98,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })  # fmt: skip
 """Every part of the document, in reading order, and the columns that are shown of it."""
 ASIDE = {
-    "reliability", "strata", "frontier", "roc", "utility", "false_positives", "theory", "problems",
+    "differences", "reliability", "strata", "fits", "shifts", "backtests", "frontier", "agreement",
+    "limits", "roc", "utility", "false_positives", "theory", "problems",
 }  # fmt: skip
-"""Parts that are shown only when they are asked for."""
+"""Parts that are shown only when they are asked for; the others answer on a screen or two."""
 SHOWN = tuple(name for name in COLUMNS if name not in ASIDE)
-MOST_ROWS = 40
+MOST_ROWS = 10
 """A curve with more rows than this is shown at a few k."""
 
 
@@ -136,26 +137,6 @@ def _shortened(part: Table) -> Iterator[Table]:
     kept = headline(ks)
     rows = tuple(row for row in part if row["k"] in kept)
     yield Table(f"{part.title} (at a few k; --show {part.title} for all)", rows, part.columns)
-
-
-def _differing(part: Table) -> Iterator[Table]:
-    """Yield models compared at a few k; policies, and verifiers, of one model at its largest."""
-    last: dict[tuple[Any, ...], int] = {}
-    for row in part:
-        last[_compared(row)] = max(row["k"], last.get(_compared(row), 1))
-    few = headline(list(last.values()))
-    rows = tuple(
-        row
-        for row in part
-        if not row["reason"]
-        and (row["k"] == last[_compared(row)] or (row["model"] != row["other"] and row["k"] in few))
-    )
-    note = "" if len(rows) == len(part) else " (at the largest k; --show differences for all)"
-    yield Table(part.title + note, rows, part.columns)
-
-
-def _compared(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in COLUMNS["differences"][:6])
 
 
 def _grids(part: Table) -> Iterator[Table]:
@@ -201,6 +182,5 @@ WRITTEN: dict[str, Callable[[Table], Iterator[Table]]] = {
     "mixtures": _mixtures,
 }
 SHORTENED: dict[str, Callable[[Table], Iterator[Table]]] = {
-    "differences": _differing,
     "success": _grids,
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vervet.analysis.layout import COLUMNS, SHOWN, layout
+from vervet.analysis.layout import ASIDE, COLUMNS, SHOWN, layout
 from vervet.analysis.schema import Document
 from vervet.analysis.table import Table, table
 from vervet.errors import ConfigError
@@ -154,11 +154,24 @@ class Analysis:
             ConfigError: a name that is no part.
         """
         if not show:
-            found = [part for name in SHOWN for part in layout(name, self.part(name))]
+            found = [part for name in SHOWN for part in layout(name, self._judged(name))]
         else:
             wanted = COLUMNS if "all" in show else show
             found = [part for name in wanted for part in layout(name, self.part(name), full=True)]
         return [part for part in found if len(part)]
+
+    def _judged(self, name: str) -> Table:
+        """Return a part; where one verifier is the truth, selections as it judges them only."""
+        part = self.part(name)
+        truths = {row.against for row in self.document.verifiers}
+        if name != "selection" or len(truths) != 1:
+            return part
+        rows = tuple(row for row in part if row["verifier"] in truths)
+        return Table(part.title, rows, part.columns)
+
+    def aside(self) -> list[str]:
+        """Return the names of the parts that have rows and are shown only when asked for."""
+        return [name for name in COLUMNS if name in ASIDE and getattr(self.document, name)]
 
     def to_json(self) -> str:
         """Return the document as one JSON text, schema `vervet.analysis/1`."""

@@ -8,8 +8,8 @@ import numpy as np
 from vervet.analysis.recorded import Bools, Floats, Ints
 from vervet.stats.weighted import FINEST, WeightedVotes, weighted_majority
 
-EXACT = 40_000
-"""Samples times levels of weight that are voted on exactly: some five seconds."""
+EXACT = 10_000
+"""Samples times levels of weight that are voted on exactly: some two seconds."""
 DRAWS = 40_000
 """Random subsets, over all problems and k, where there are more."""
 FEWEST, MOST = 100, 2000

@@ -25,8 +25,7 @@ EXPORTS = {
     epilog=example(
         "vervet export runs/words table words.jsonl",
         "vervet import table words.jsonl runs/again --map text=text",
-        "vervet import table samples.jsonl runs/code --dataset humaneval-plus "
-        "--map problem=task_id --map text=completion",
+        "vervet import table words.jsonl runs/named --dataset embedded",
     ),
 )
 @click.argument("file_format", metavar="FORMAT")

@@ -48,6 +48,8 @@ def analyze(
         click.echo()
     for sentence in analysis.document.notes:
         click.echo(sentence)
+    if not parts and (more := analysis.aside()):
+        click.echo(f"also measured (--show NAME,...): {', '.join(more)}")
 
 
 @click.command(epilog=example("vervet report runs/words -o words.html"))

@@ -68,7 +68,7 @@ def first_accepted_cost(
     ever = accept > 0
     some = np.minimum(accept[ever], 1.0)
     with np.errstate(divide="ignore"):  # a = 1: the logarithm of zero, and the first one is taken
-        tries = -np.expm1(limit * np.log1p(-some)) / some
+        tries = -np.expm1(limit * np.log1p(-some)) / some if limit else np.zeros_like(some)
     never = accept.size - some.size
     attempts = float(tries.sum() + (limit * never if never else 0.0)) / accept.size
     spend = attempts * (sample_cost + verify_cost) if sample_cost + verify_cost else 0.0

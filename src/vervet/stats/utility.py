@@ -157,7 +157,7 @@ def strong_against_weak(
 
     Source: 2411.17501, sect. 3.
 
-    >>> strong_against_weak([0.9, 0.8, 1.0], [0.5, 0.5, 0.4]).verdict
+    >>> strong_against_weak([0.9, 0.8, 1.0] * 4, [0.5, 0.5, 0.4] * 4).verdict
     'no budget suffices'
     """
     gap = paired_difference(strong, weak_given_accept, level=level)

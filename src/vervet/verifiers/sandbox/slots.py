@@ -24,7 +24,6 @@ from vervet.verifiers.sandbox.limits import Cause, Ending, Limits
 
 MAIN = Path(__file__).parent / "inside" / "__main__.py"
 START_SECONDS = 60.0
-GRACE_SECONDS = 5.0
 CHUNK = 1 << 18
 HEADER = 8
 UNHEARD_SECONDS = 0.01
@@ -147,11 +146,8 @@ class Slot:
                 self.loop.remove_reader(self.control.fileno())
             self.loop = None
         self.control.close()
-        try:
-            self.process.wait(timeout=GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            self.process.wait()
+        self.kill()  # nothing in it is worth waiting for
+        self.process.wait()
         if self.scratch:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
