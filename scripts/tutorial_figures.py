@@ -1,7 +1,7 @@
 """Draws the figures of the tutorials: python scripts/tutorial_figures.py [RUN]
 
-The run is made if it is not there: all 128 embedded problems, 1,000 samples of marmoset and 300 of
-marmoset-strong, judged by the answer key and by `equations`. Some ten minutes on two cores.
+The run is made if it is not there: all 128 embedded problems, 500 samples of marmoset and 200 of
+marmoset-strong, judged by the answer key and by `equations`. Some minutes on two cores.
 """
 
 import shutil
@@ -14,7 +14,7 @@ from vervet.reporting import write_figures
 from vervet.verification import Judging
 
 FIGURES = Path(__file__).resolve().parents[1] / "docs" / "figures"
-MODELS = (("marmoset", 1000), ("marmoset-strong", 300))
+MODELS = (("marmoset", 500), ("marmoset-strong", 200))
 VERIFIERS = ("gsm8k-answer", "equations")
 PICKED = {
     "coverage-0": "monkeys-coverage",
