@@ -1,4 +1,6 @@
-"""Draws the figures of the tutorials: python scripts/tutorial_figures.py [RUN]
+"""Draws the figures of the tutorials.
+
+    python scripts/tutorial_figures.py [RUN]
 
 The run is made if it is not there: all 128 embedded problems, 500 samples of marmoset and 200 of
 marmoset-strong, judged by the answer key and by `equations`. Some minutes on two cores.

@@ -104,7 +104,8 @@ def with_legend(layer: Spec, width: float) -> Spec:
     legend = {"orient": "top", "title": None, "columns": columns, "labelLimit": 300}
     encoding = layer["encoding"] | {"color": colour | {"legend": legend | {"symbolOpacity": 1}}}
     if dash := encoding.get("strokeDash"):
-        encoding["strokeDash"] = dash | {"legend": dash["legend"] | {"columns": columns}}
+        wide = {"columns": max(columns - 1, 1)}  # names of methods are longer than of models
+        encoding["strokeDash"] = dash | {"legend": dash["legend"] | wide}
     return layer | {"encoding": encoding}
 
 
