@@ -1,7 +1,7 @@
 """Coverage against samples, with what selection makes of it, the fitted law and the forecasts."""
 
 from collections.abc import Mapping
-from math import e, isclose, log
+from math import e, isclose
 from typing import Any
 
 from vervet.reporting.curves import (
@@ -19,7 +19,6 @@ from vervet.reporting.curves import (
 )
 from vervet.reporting.marks import (
     LABEL_GAP,
-    LETTER,
     Chart,
     Table,
     band,
@@ -46,8 +45,8 @@ TESTED = ("backtest_fitted_to", "backtest_k")
 OUTCOME = ("backtest_predicted", "backtest_observed")
 BAND = ("band_low", "band_high")
 CURVE_POINTS = 60
-PLOT = 360
-"""Width of a plot in pixels that labels can count on."""
+SHADED = (COVERAGE, "majority vote")
+"""Whose intervals are drawn; all of them together would hide the curves, and stand in the table."""
 
 
 def coverage_charts(document: Row) -> list[Chart]:
@@ -64,7 +63,7 @@ def _coverage(document: Row, pair: Pair, position: int) -> Chart:
     return Chart(
         id=f"coverage-{position}",
         title=display(document, pair),
-        spec=base(_layers(curves, forecasts, fits, palette), right=_margin(curves, forecasts)),
+        spec=base(_layers(curves, forecasts, fits, palette)),
         table=curve_table(curves, forecasts),
         note=_note(document, pair, fits),
         legend=palette,
@@ -89,9 +88,10 @@ def _layers(
         for name, rows in curves.items()
         for row in rows
     ]
+    shaded = [point for point in points if point["series"] in SHADED]
     return [
-        band(points, x, y, colour, ends=BAND),
-        band(points, x, y, colour),
+        band(shaded, x, y, colour, ends=BAND),
+        band(shaded, x, y, colour),
         *_law(fits, end, x, y),
         line(points, x, y, colour),
         *_forecast(forecasts, x, y),
@@ -152,15 +152,6 @@ def _ends(
     return ends
 
 
-def _margin(curves: Mapping[str, Rows], forecasts: Rows) -> float:
-    """Return the room that labels need beyond the last sample, in pixels."""
-    last = _end(curves, forecasts)
-    ends = _ends(curves, forecasts, last)
-    names = brief(list(ends))
-    beyond = (LETTER * len(names[n]) + PLOT * (log(k, last) - 1) for n, (k, _) in ends.items())
-    return max([20.0, *(20.0 + pixels for pixels in beyond)])
-
-
 def _end(curves: Mapping[str, Rows], forecasts: Rows) -> float:
     drawn = max((rows[-1]["k"] for rows in curves.values()), default=1)
     return float(max([drawn, 2, *(f["k"] for f in forecasts)]))
@@ -195,7 +186,8 @@ def _hover(curves: Mapping[str, Rows], forecasts: Rows, x: Spec) -> Spec:
 def _note(document: Row, pair: Pair, fits: Rows) -> str:
     row = coverage_of(document, pair)[-1]
     level = f"{100 * row['level']:g}%"
-    said = [f"Bands: {level} intervals, {row['method']}." if row.get("method") else ""]
+    what = f"Bands: {level} intervals of coverage and majority vote, {row.get('method')}."
+    said = [what if row.get("method") else ""]
     said += [
         "Fainter: where the whole curve lies at that level." if known(row.get(BAND[0])) else ""
     ]

@@ -13,8 +13,6 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 HEIGHT = 320
 LABEL_GAP = 0.055
 """Smallest distance of two labels, as a share of the chart's height."""
-LETTER = 6.6
-"""Width of a label's letter in pixels, rounded up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +117,14 @@ def spread(positions: Mapping[str, float], gap: float, top: float) -> dict[str, 
     return placed
 
 
-def base(layers: Sequence[Spec], *, right: float = 16) -> Spec:
-    """Return a layered chart that fills its column, with room for labels on the right."""
+def base(layers: Sequence[Spec]) -> Spec:
+    """Return a layered chart that fills its column; labels beyond the plot make it narrower."""
     return {
         "$schema": SCHEMA,
         "width": "container",
         "height": HEIGHT,
         "autosize": {"type": "fit-x", "contains": "padding"},
-        "padding": {"left": 4, "top": 10, "right": right, "bottom": 4},
+        "padding": {"left": 4, "top": 10, "right": 16, "bottom": 4},
         "layer": list(layers),
     }
 
