@@ -154,8 +154,9 @@ def _bubblewrap(settings: dict[str, Any]) -> list[str]:
     return [
         program, "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session",
         "--clearenv", "--setenv", "LD_BIND_NOW", "1", "--cap-drop", "ALL", "--as-pid-1",
-        "--uid", "1000", "--gid", "1000", *shown, "--dev", "/dev",
-        "--size", str(settings["scratch"]), "--tmpfs", "/tmp", "--chdir", "/tmp",  # noqa: S108 - inside
+        "--uid", "1000", "--gid", "1000",
+        "--size", str(settings["scratch"]), "--tmpfs", "/tmp",  # noqa: S108 - first: a bind may lie in it
+        *shown, "--dev", "/dev", "--chdir", "/tmp",  # noqa: S108 - inside
         "--remount-ro", "/dev", "--remount-ro", "/",
     ]  # fmt: skip
 
