@@ -110,13 +110,25 @@ def with_interval(row: "Measured") -> str:
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
+MOST_WAYS = 3
+"""Ways of selecting that fit on a line beside coverage; `analyze` shows all."""
+
+
+def _place(way: str) -> int:
+    """Return where a way of selecting stands: the vote, what was accepted, then the others."""
+    return next((at for at, kind in enumerate(("majority", "first")) if way.startswith(kind)), 2)
+
+
 def headline(analysis: "Analysis") -> list["Table"]:
     """Return coverage and selection side by side at k = 1, 10, 100, ... and the exclusions."""
     from vervet.analysis.table import Table
 
     document = analysis.document
+    truths = {row.against for row in document.verifiers}
     rows: dict[tuple[str, str, int], dict[str, Any]] = {}
     for row in document.coverage:
+        if truths and row.verifier not in truths:
+            continue
         key = (row.model, row.verifier, row.k)
         rows[key] = {"model": row.model, "verifier": row.verifier, "k": row.k}
         rows[key]["coverage"] = with_interval(row)
@@ -129,7 +141,7 @@ def headline(analysis: "Analysis") -> list["Table"]:
             rows[key][name] = with_interval(picked)
     largest = max((k for _, _, k in rows), default=0)
     kept = [r for (_, _, k), r in rows.items() if k == largest or str(k).strip("0") == "1"]
-    names = ("model", "verifier", "k", "coverage", *columns)
+    names = ("model", "verifier", "k", "coverage", *sorted(columns, key=_place)[:MOST_WAYS])
     level = document.coverage[0].level if document.coverage else 0.95
     title = f"accuracy with k samples, {level:.0%} intervals over problems"
     return [Table(title, tuple(kept), names), *([analysis.excluded()] if document.excluded else [])]
