@@ -94,10 +94,8 @@ async def judged(verifier: UnitTests, style: str, program: list[Any]) -> tuple[V
     begun, before = time.monotonic(), queued(verifier)
     verdict = await verifier.verify(problem, sample, 0)
     spent = time.monotonic() - begun
-    evidence = json.loads(verdict.evidence)
-    spent -= evidence.get("queued_seconds", 0.0) + max(0.0, queued(verifier) - before)
-    # what the machine held up is looked at again, alone, with the same limit
-    return verdict, spent / 2 if "rechecked_alone" in evidence else spent
+    waited = json.loads(verdict.evidence).get("queued_seconds", 0.0)
+    return verdict, spent - waited - max(0.0, queued(verifier) - before)
 
 
 async def main(order: dict[str, Any]) -> dict[str, Any]:

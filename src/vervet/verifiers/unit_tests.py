@@ -90,7 +90,7 @@ class UnitTests:
         rechecked = report.crowded
         if rechecked:
             async with self.sandbox.quiet():
-                report = await self.run(suite, code, how)
+                report = await self.run(suite, code, replace(how, limits=limits.alone()))
         self.learn(problem, report)
         return self.verdict(sample, trial, report, limits, rechecked=rechecked)
 

@@ -1,7 +1,7 @@
 """What one check may use, and what became of it."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 MEBIBYTE = 1 << 20
@@ -30,6 +30,14 @@ class Limits:
     def patience(self) -> float:
         """Seconds a program may wait without being given the processor's blame."""
         return self.cpu_seconds + 0.25 if self.wall_seconds is None else self.wall_seconds
+
+    def alone(self) -> "Limits":
+        """Return the limits of a check with no other beside it: no grace for a busy machine.
+
+        >>> Limits(cpu_seconds=0.5).alone().patience
+        0.5
+        """
+        return replace(self, wall_seconds=self.wall_seconds or self.cpu_seconds)
 
 
 Cause = Literal["time", "output", "enough"]
