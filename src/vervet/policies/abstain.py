@@ -64,7 +64,7 @@ def abstain(
     verifier: str = "",
     trials: int = 1,
 ) -> Abstain:
-    """Return the wrapper as the command line writes it: abstain:policy=majority(n=8;verifier=v),...
+    """Follow `policy`, written as majority(n=8;verifier=v); return nothing where it is in doubt.
 
     `false_positive_cost=c` sets `below` to the break-even precision c / (1 + c): a wrong answer
     costs c times what a right one brings, so only what is right more often than that is returned.

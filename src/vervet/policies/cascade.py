@@ -31,7 +31,7 @@ class Cascade:
 
 
 def cascade(first: str | Policy, then: str | Policy, below: float = 0.5) -> Cascade:
-    """Return the cascade as the command line writes it: cascade:first=NAME(...),then=NAME(...).
+    """Follow `first`, written as NAME(...); where its confidence is `below`, follow `then`.
 
     >>> cascade("majority(n=8;verifier=v;model=small)", "fixed(model=large)").then
     Fixed(model='large')
