@@ -1,6 +1,8 @@
 """Several judges as one: learned from an audit, written down, replayed and asked again."""
 
+import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +133,27 @@ SAMPLE = Sample("p0", "m@1", 0, "x")
 
 
 async def test_a_file_asks_its_judges_as_often_as_the_audit_did(tmp_path: Path) -> None:
-    whole = ensemble(written(tmp_path, "sharp", "silent"))
+    whole = ensemble(written(tmp_path, "sharp", "other"))
     verdict = await whole.verify(Problem("p0", "?"), SAMPLE, 1)
-    assert verdict.score == pytest.approx(1 / (1 + math.exp(0.2 - 3 * 0.4)))
+    assert verdict.score == pytest.approx(1 / (1 + math.exp(0.2 - 6 * 0.4)))
     assert (verdict.outcome, verdict.trial) == (Outcome.ACCEPT, 1)
-    assert verdict.detail == "1 of 2 judges failed"
     assert whole.judges[0].trials == [2, 3]  # type: ignore[attr-defined]  # the test's judge
     assert whole.id == doors.verifier(f"ensemble:file={tmp_path}/ensemble.toml").id
+
+
+async def test_where_a_judge_with_weight_fails_the_chance_is_not_known(tmp_path: Path) -> None:
+    whole = ensemble(written(tmp_path, "sharp", "silent"))
+    verdict = await whole.verify(Problem("p0", "?"), SAMPLE, 0)
+    assert (verdict.outcome, verdict.score) == (Outcome.ERROR, None)
+    assert verdict.detail == "1 of 2 judges failed: silent@1"
+    assert json.loads(verdict.evidence) == {"sharp@1": 0.9, "silent@1": None}
+
+
+async def test_a_judge_without_weight_may_fail(tmp_path: Path) -> None:
+    whole = ensemble(written(tmp_path, "sharp", "silent"))
+    parts = (whole.parts[0], replace(whole.parts[1], weight=0.0))
+    verdict = await replace(whole, parts=parts).verify(Problem("p0", "?"), SAMPLE, 0)
+    assert verdict.outcome is Outcome.ACCEPT
 
 
 async def test_where_all_judges_fail_so_does_the_ensemble(tmp_path: Path) -> None:

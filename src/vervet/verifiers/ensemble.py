@@ -1,8 +1,8 @@
 """Several judges as one, by weights that `vervet calibrate` learned from a small audit.
 
 The score is the calibrated chance that the solution is right, `1 / (1 + e^−(b + Σ w (x − c)))`
-with x the mean score of each judge's trials. A judge that failed says nothing; where all failed
-the verdict is an ERROR.
+with x the mean score of each judge's trials. Where a judge that has weight failed, the chance is
+not known: the verdict is an ERROR, and is asked for again.
 """
 
 import json
@@ -80,16 +80,15 @@ class Ensemble:
         )
         score = 1 / (1 + exp(-max(-LARGEST, min(LARGEST, odds))))
         verdicts = [verdict for each in told for verdict in each]
-        if all(isnan(mean) for mean in means):
-            return summary(self.id, Outcome.ERROR, verdicts, None)
+        pairs = list(zip(self.parts, means, strict=True))
+        known = {part.verifier_id: None if isnan(mean) else mean for part, mean in pairs}
+        if silent := [part.verifier_id for part, mean in pairs if isnan(mean) and part.weight]:
+            found = summary(self.id, Outcome.ERROR, verdicts, None)
+            detail = f"{len(silent)} of {len(means)} judges failed: {', '.join(silent)}"
+            return replace(found, trial=0, answer=None, detail=detail, evidence=json.dumps(known))
         outcome = Outcome.ACCEPT if score >= self.threshold else Outcome.REJECT
         found = summary(self.id, outcome, verdicts, score)
-        silent = sum(isnan(mean) for mean in means)
-        detail = f"{silent} of {len(means)} judges failed" if silent else ""
-        known = {
-            p.verifier_id: None if isnan(m) else m for p, m in zip(self.parts, means, strict=True)
-        }
-        return replace(found, trial=0, answer=None, detail=detail, evidence=json.dumps(known))
+        return replace(found, trial=0, answer=None, detail="", evidence=json.dumps(known))
 
     async def aclose(self) -> None:
         """Close what the judges hold."""
