@@ -65,7 +65,7 @@ def _coverage(document: Row, pair: Pair, position: int) -> Chart:
         title=display(document, pair),
         spec=base(_layers(curves, forecasts, fits, palette)),
         table=curve_table(curves, forecasts),
-        note=_note(document, pair, fits),
+        note=_note(document, pair, fits, curves),
         legend=palette,
     )
 
@@ -183,10 +183,11 @@ def _hover(curves: Mapping[str, Rows], forecasts: Rows, x: Spec) -> Spec:
     return pointed(values, x, lines)
 
 
-def _note(document: Row, pair: Pair, fits: Rows) -> str:
+def _note(document: Row, pair: Pair, fits: Rows, curves: Mapping[str, Rows]) -> str:
     row = coverage_of(document, pair)[-1]
     level = f"{100 * row['level']:g}%"
-    what = f"Bands: {level} intervals of coverage and majority vote, {row.get('method')}."
+    shaded = " and ".join(name for name in SHADED if name in curves)
+    what = f"Bands: {level} intervals of {shaded}, {row.get('method')}."
     said = [what if row.get("method") else ""]
     said += [
         "Fainter: where the whole curve lies at that level." if known(row.get(BAND[0])) else ""
