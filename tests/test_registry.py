@@ -20,12 +20,12 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_an_installed_name_is_built_with_its_settings() -> None:
-    assert registry.find("verifiers", "math-answer", numerator=3) == 3
+    assert registry.find("formats", "math-answer", numerator=3) == 3
 
 
 @pytest.mark.usefixtures("installed")
 def test_a_local_object_needs_no_packaging() -> None:
-    assert registry.find("verifiers", "fractions:Fraction", numerator=3) == 3
+    assert registry.find("formats", "fractions:Fraction", numerator=3) == 3
 
 
 @pytest.mark.usefixtures("installed")
@@ -42,8 +42,43 @@ def test_a_broken_plugin_is_loud_and_named() -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_wrong_settings_name_the_plugin() -> None:
-    with pytest.raises(ConfigError, match=r"math-answer .*TypeError"):
+    with pytest.raises(
+        ConfigError, match=r"math-answer \(from my-package\) has no setting 'timeout'"
+    ):
         registry.find("verifiers", "math-answer", timeout=3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "says"),
+    [
+        (
+            "verifiers",
+            "exact:nosuch=3",
+            "exact has no setting 'nosuch'; it has: ignore_case, field.",
+        ),
+        ("verifiers", "regex", "regex needs a setting pattern: write regex:pattern=VALUE."),
+        ("verifiers", "regex:pattern=42", "pattern=42 is not text"),
+        ("policies", "majority:n=x,verifier=v", "majority: n='x' is not a whole number."),
+        ("policies", "majority:n=2.5,verifier=v", "majority: n=2.5 is not a whole number."),
+        ("policies", "majority:n=true,verifier=v", "majority: n=True is not a whole number."),
+        ("models", "marmoset:temperature=hot", "temperature='hot' is not a number."),
+        ("models", "scripted:a=x", "scripted: a='x' is not a number."),
+        ("datasets", "embedded:path=here", "embedded has no setting 'path'"),
+        ("verifiers", "os:getcwd", "os:getcwd is no verifier: it has no id."),
+        ("models", "os:getcwd", "os:getcwd is no model: it has no id."),
+        ("datasets", "os:getcwd", "os:getcwd is no problem set"),
+        ("policies", "os:getcwd", "os:getcwd is no policy: it has no flow."),
+        ("datasets", "gsm9k", "no problem set called 'gsm9k'"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named_with_its_value(
+    kind: registry.Kind, spec: str, says: str
+) -> None:
+    name, settings = registry.parse(spec)
+    with pytest.raises(ConfigError) as refused:
+        registry.find(kind, name, **settings)
+    assert says in str(refused.value)
+    assert "Error" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vervet.store import Run
 
 
-def dataset(name: str, **settings: Any) -> "ProblemSet":  # noqa: ANN401 - each set has its own
+def dataset(name: str, /, **settings: Any) -> "ProblemSet":  # noqa: ANN401 - each set has its own
     """Return the problem set called `name`; `settings` are its own (split, limit, path, ...).
 
     Raises:
@@ -30,7 +30,7 @@ def dataset(name: str, **settings: Any) -> "ProblemSet":  # noqa: ANN401 - each 
     return found
 
 
-def sampler(name: str, **settings: Any) -> Sampler:  # noqa: ANN401 - each model has its own
+def sampler(name: str, /, **settings: Any) -> Sampler:  # noqa: ANN401 - each model has its own
     """Return the model called `provider/name`, or a provider that needs no name.
 
     Raises:
@@ -52,7 +52,12 @@ def sampler(name: str, **settings: Any) -> Sampler:  # noqa: ANN401 - each model
     return found
 
 
-def sampler_for(problems: "ProblemSet", name: str, **settings: Any) -> Sampler:  # noqa: ANN401
+def sampler_for(
+    problems: "ProblemSet",
+    name: str,
+    /,
+    **settings: Any,  # noqa: ANN401 - each model has its own
+) -> Sampler:
     """Return a model that samples as the problem set's authors did, where `settings` do not say.
 
     A setting of the set (temperature, longest completion, stop strings, chat or completion) that
@@ -78,7 +83,7 @@ def sampler_for(problems: "ProblemSet", name: str, **settings: Any) -> Sampler: 
     return sampler(name, **{**defaults, **given})
 
 
-def verifier(name: str, **settings: Any) -> Verifier:  # noqa: ANN401 - each verifier has its own
+def verifier(name: str, /, **settings: Any) -> Verifier:  # noqa: ANN401 - each verifier has its own
     """Return the verifier called `name`.
 
     Raises:
@@ -91,7 +96,7 @@ def verifier(name: str, **settings: Any) -> Verifier:  # noqa: ANN401 - each ver
     return found
 
 
-def policy(name: str, **settings: Any) -> "Policy":  # noqa: ANN401 - each policy has its own
+def policy(name: str, /, **settings: Any) -> "Policy":  # noqa: ANN401 - each policy has its own
     """Return the policy called `name`, for example `majority:n=32`.
 
     Raises:

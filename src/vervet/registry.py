@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Literal
+from inspect import Parameter, signature
+from numbers import Integral, Real
+from types import UnionType
+from typing import Any, Literal, get_args
 
 from vervet.errors import ConfigError, boundary
 
@@ -21,6 +24,29 @@ Kind = Literal["datasets", "models", "verifiers", "policies", "formats"]
 SETTINGS = re.compile(r"(?P<name>.+?):(?P<settings>[^\W\d]\w*=.*)", re.DOTALL)
 NEXT_SETTING = re.compile(r",(?=[^\W\d]\w*=)")
 KINDS: tuple[Kind, ...] = ("datasets", "models", "verifiers", "policies", "formats")
+NOUNS: dict[Kind, str] = {
+    "datasets": "problem set",
+    "models": "model",
+    "verifiers": "verifier",
+    "policies": "policy",
+    "formats": "format",
+}
+NEEDED: dict[Kind, tuple[str, ...]] = {
+    "datasets": ("problems", "verifier"),
+    "models": ("id", "draw", "describe"),
+    "verifiers": ("id", "verify"),
+    "policies": ("flow",),
+    "formats": (),
+}
+"""What an object of each kind has at least; `types` and `policies.flow` say the rest."""
+VALUES: dict[object, tuple[type, str]] = {
+    bool: (bool, "true or false"),
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, 'text; put it in "quotes"'),
+}
+"""Which values a parameter of these kinds takes, and how that is said."""
+BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,20 +195,66 @@ def _value(text: str) -> Any:  # noqa: ANN401 - JSON or text
         return text
 
 
-def find(kind: Kind, name: str, **settings: Any) -> Any:  # noqa: ANN401 - the kind says which
+def find(kind: Kind, name: str, /, **settings: Any) -> Any:  # noqa: ANN401 - the kind says which
     """Build the object called `name`: an installed name, or `module:attribute`.
 
     Raises:
-        ConfigError: no such name, or the code behind it does not import or refuses `settings`.
+        ConfigError: no such name, the code behind it does not import or refuses `settings`, or
+            what it gives is of another kind.
     """
     known = names(kind)
-    if name in known:
-        with boundary(ConfigError, f"{name} (from {known[name].origin})"):
-            return known[name].load()(**settings)
-    module, colon, attribute = name.partition(":")
-    if colon:
-        with boundary(ConfigError, name):
-            return getattr(import_module(module), attribute)(**settings)
-    close = get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else f" Installed: {', '.join(sorted(known))}."
-    raise ConfigError(f"no {kind} called {name!r}.{hint} A local object is written module:Name.")
+    entry = known.get(name) or (Entry(name, "") if ":" in name else None)
+    if entry is None:
+        close = get_close_matches(name, known, n=1)
+        listed = f"Installed: {', '.join(sorted(known))}."
+        hint = f"Did you mean {close[0]!r}?" if close else listed
+        raise ConfigError(
+            f"no {NOUNS[kind]} called {name!r}. {hint} A local object is written module:Name."
+        )
+    where = f"{name} (from {entry.origin})" if entry.origin not in {"", "vervet"} else name
+    with boundary(ConfigError, where):
+        build = entry.load()
+        _refuse_misfits(where, build, settings)
+        found = build(**settings)
+    if lacking := [needed for needed in NEEDED[kind] if not hasattr(found, needed)]:
+        raise ConfigError(f"{where} is no {NOUNS[kind]}: it has no {lacking[0]}.")
+    return found
+
+
+def _refuse_misfits(where: str, build: Any, settings: dict[str, Any]) -> None:  # noqa: ANN401 - a class or function
+    """Refuse a setting that is unknown, missing, or of another kind than the parameter it is for.
+
+    Raises:
+        ConfigError: naming the setting, the value, and what there is.
+    """
+    try:
+        takes = signature(build).parameters
+    except ValueError:  # written in C, without a signature
+        return
+    known = {name: it for name, it in takes.items() if it.kind in BY_NAME}
+    open_ended = any(it.kind is Parameter.VAR_KEYWORD for it in takes.values())
+    for name, value in settings.items():
+        if name not in known and not open_ended:
+            listed = f"it has: {', '.join(known)}" if known else "it has none"
+            raise ConfigError(f"{where} has no setting {name!r}; {listed}.")
+        if name in known and (wanted := _misfit(known[name].annotation, value)):
+            raise ConfigError(f"{where}: {name}={value!r} is not {wanted}.")
+    for name, it in known.items():
+        if it.default is Parameter.empty and name not in settings:
+            raise ConfigError(f"{where} needs a setting {name}: write {where}:{name}=VALUE.")
+
+
+def _misfit(annotation: object, value: object) -> str:
+    """Say what a parameter takes where `value` is not of that kind, or nothing.
+
+    >>> _misfit(int, "x"), _misfit(float | None, 2), _misfit(str, True)
+    ('a whole number', '', 'text; put it in "quotes"')
+    """
+    kinds = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    if value is None or not all(kind in VALUES or kind is type(None) for kind in kinds):
+        return ""
+    plain = [VALUES[kind] for kind in kinds if kind in VALUES]
+    fits = any(
+        isinstance(value, of) and (of is bool or not isinstance(value, bool)) for of, _ in plain
+    )
+    return "" if fits else " or ".join(said for _, said in plain)

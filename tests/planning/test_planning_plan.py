@@ -282,7 +282,7 @@ def test_a_policy_file_is_read_as_it_was_written(made: Made, tmp_path: Path) -> 
     [
         ("policy = 3", "has schema None"),
         ('schema = "vervet.policy/1"', "policy is missing"),
-        ('schema = "vervet.policy/1"\npolicy = "vote"', "no policies called 'vote'"),
+        ('schema = "vervet.policy/1"\npolicy = "vote"', "no policy called 'vote'"),
         ('schema = "vervet.policy/1"\npolicy = "fixed"\nmodels = 3', r"\[models\] must hold"),
         ("schema = ", "is not TOML"),
     ],

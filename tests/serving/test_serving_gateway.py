@@ -190,7 +190,7 @@ async def test_what_a_judge_used_is_part_of_the_totals(lab: Any) -> None:
         ({"vervet": {"policy": "majority:n=65"}}, 400, "more than 64"),
         ({"vervet": {"policy": "majority:n=1e9"}}, 400, "more than 64"),
         ({"vervet": {"policy": "majority:n=Infinity"}}, 400, "more than 64"),
-        ({"vervet": {"policy": "majority:n=2.5"}}, 400, "wrong kind"),
+        ({"vervet": {"policy": "majority:n=2.5"}}, 400, "n=2.5 is not a whole number"),
         ({"vervet": {"policy": "majority:n=five"}}, 400, "majority"),
         ({"vervet": {"policy": "majority:n=2,verifier=unit-tests"}}, 400, "there is: exact"),
         ({"vervet": {"policy": "os:getcwd"}}, 400, "no policy"),

@@ -170,17 +170,20 @@ def scripted(
     >>> scripted(replies={"*": ["yes", "no"]}).describe()["provider"]
     'scripted'
     """
-    seed = int(population.get("seed", 0))
     if model or replies is not None:
         given = read_replies(Path(model)) if model else _read_all(replies or {})
         if unknown := set(population) - {"seed"}:
             raise ConfigError(f"scripted replies have no setting {min(unknown)!r}.")
+        seed = int(population.get("seed", 0))
         return Scripted(Lines(given, random, seed), latency=latency, failures=failures)
     known = {f.name for f in fields(Population)}
-    if unknown := set(population) - known:
-        raise ConfigError(
-            f"scripted has no setting {min(unknown)!r}. Known: {', '.join(sorted(known))}."
-        )
+    for name, value in population.items():
+        if name not in known:
+            raise ConfigError(
+                f"scripted has no setting {name!r}. Known: {', '.join(sorted(known))}."
+            )
+        if not isinstance(value, int | float):
+            raise ConfigError(f"scripted: {name}={value!r} is not a number.")
     return Scripted(Simulated(Population(**population)), latency=latency, failures=failures)
 
 

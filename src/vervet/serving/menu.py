@@ -80,7 +80,6 @@ class Menu:
                 raise Refusal(400, said, param="policy")
         try:
             policy: Policy = registry.find("policies", name, **self._settings(name, spec))
-            _check(policy)
         except ConfigError as error:
             raise Refusal(400, f"policy {spec!r}: {error}", param="policy") from error
         return policy
@@ -130,20 +129,3 @@ def _at_most(number: str, most: int) -> bool:
     except ValueError:
         return False
     return isfinite(value) and value <= most
-
-
-def _check(policy: object) -> None:
-    """Refuse settings of the wrong kind, which a policy would stumble over when it runs.
-
-    Raises:
-        ConfigError: naming the setting.
-    """
-    if not is_dataclass(policy):
-        return
-    kinds: dict[object, type | tuple[type, ...]] = {int: int, float: (int, float), str: str}
-    for field in fields(policy):
-        value = getattr(policy, field.name)
-        wanted = kinds.get(field.type)
-        if wanted is not None and (not isinstance(value, wanted) or isinstance(value, bool)):
-            raise ConfigError(f"{field.name}={value!r} is of the wrong kind.")
-        _check(value)
