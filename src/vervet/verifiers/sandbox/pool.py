@@ -12,6 +12,10 @@ from vervet.verifiers.sandbox.limits import Ending, Limits, processors
 from vervet.verifiers.sandbox.slots import Reader, Slot, pack
 
 PYTHON = Profile()
+SLOTS_A_PROCESSOR = 2
+"""While one slot waits for a verdict to be drawn up and for its next check, another computes; with
+one slot a processor, a third of the machine stood idle. A program's limits are of its own time, so
+sharing a processor makes none fail."""
 
 
 class Runs(Protocol):
@@ -50,7 +54,7 @@ class Sandbox:
         self.isolation: Isolation = known(isolation)
         if self.isolation not in LOCAL:
             raise ConfigError(f"{self.isolation} runs no warm interpreters; use its own runner.")
-        self.workers = workers or processors()
+        self.workers = workers or SLOTS_A_PROCESSOR * processors()
         self.idle: dict[Profile, list[Slot]] = defaultdict(list)
         self.loop: asyncio.AbstractEventLoop | None = None
         self.places = asyncio.Semaphore(self.workers)
