@@ -16,7 +16,7 @@ KEY, CHEAP = "gsm8k-answer", "equations"
 
 
 def demonstrate(
-    run_url: str, report: str, *, samples: int | None = None, watch: Watcher = silent
+    run_url: str, report: str | Path, *, samples: int = SAMPLES, watch: Watcher = silent
 ) -> tuple[Analysis, Path]:
     """Sample two embedded models, judge every sample twice, analyze and report.
 
@@ -27,7 +27,7 @@ def demonstrate(
     for model, share in MODELS:
         sampler = doors.sampler_for(problems, model, seed=run.seed)
         judges = [verification.Judging(run, doors.verifier(v), watch=watch) for v in (KEY, CHEAP)]
-        n = max(1, round((samples or SAMPLES) * share))
+        n = max(1, round(samples * share))
         sampling.sample(run, problems, sampler, n=n, then=judges, watch=watch)
     analysis = analyze(run, against=KEY)
     return analysis, write_report(run, analysis, report)

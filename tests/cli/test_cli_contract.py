@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vervet.cli import main
+from vervet.cli import COMMANDS, main
 
 Called = Callable[..., tuple[int, str, str]]
 
@@ -52,6 +52,33 @@ def table(tmp_path: Path) -> Path:
         (["import", "tabel", "x", "r"], "no format called 'tabel'"),
         (["import", "table", "absent.csv", "r"], "absent.csv: there is no such file"),
         (["list", "fruits"], "'fruits' is not one of"),
+        (
+            ["run", "embedded", "r", "-m", "marmoset", "-n", "99999999999"],
+            "cannot be drawn; from 1",
+        ),
+        (["run", "embedded", "r", "-m", "marmoset", "--set", "temperature=hot"], "is not a number"),
+        (["run", "embedded", "r", "-m", "marmoset", "--set", "seed=1"], "the seed is the run's"),
+        (
+            ["run", "embedded", "r", "-m", "marmoset", "--top-p", "1", "--set", "top_p=0.5"],
+            "--set top_p and --top-p: say it once",
+        ),
+        (["run", "embedded", "r", "-m", "marmoset", "--temperature", "nan"], "not a finite number"),
+        (["run", "embedded", "r", "-m", "marmoset", "--dataset", "gsm8k"], "No such option"),
+        (["solve", "r", "--policy", "fixed:n=1", "-m", "x", "--dry-run"], "No such option"),
+        (["solve", "r", "--policy", "fixed:n=1", "-m", "x", "-n", "4"], "No such option"),
+        (["analyze", "r", "--k", "99999999999999999999"], "from 1 to 1,000,000,000,000,000"),
+        (["analyze", "r", "--seed", "-1"], "-1 is not in the range x>=0"),
+        (["analyze", "r", "--false-positive-cost", "nan"], "not a finite number"),
+        (
+            ["import", "table", "x", "r", "--dataset", "gsm8k", "--problems", "y"],
+            "say the problems once",
+        ),
+        (["doctor", "--isolation", "nonsense"], "'nonsense' is none of namespaces"),
+        (
+            ["serve", "--policy", "fixed:n=1", "-m", "marmoset", "--port", "99999"],
+            "is not in the range",
+        ),
+        (["serve", "policy.toml", "--policy", "fixed:n=1"], "say which policy"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(call: Called, words: list[str], says: str) -> None:
@@ -118,6 +145,46 @@ def test_what_can_be_named_is_listed_with_a_line_each(call: Called, kind: str) -
     assert all(row["about"] and not row["about"].startswith("broken") for row in rows)
 
 
+def test_a_run_that_is_named_twice_is_refused(call: Called, table: Path) -> None:
+    call("import", "table", str(table), "r")
+    code, out, err = call("analyze", "r", "./r")
+    assert (code, out) == (2, "")
+    assert "named twice" in err
+
+
+def test_a_path_that_cannot_be_written_is_one_line(call: Called, table: Path) -> None:
+    call("import", "table", str(table), "r")
+    code, out, err = call("export", "r", "table", "nowhere/out.csv")
+    assert (code, out) == (1, "")
+    assert err == "vervet: nowhere/out.csv: No such file or directory\n"
+
+
+def test_nothing_done_is_a_failure_that_names_the_first_reason(call: Called, table: Path) -> None:
+    asked = ("-m", "command//bin/false", "--dataset", "embedded", "--limit", "2")
+    code, out, err = call("sample", "r", *asked, "--json")
+    assert (code, json.loads(out)["missing"]) == (1, 2)
+    assert "none of 2 samples came: /bin/false ended with status 1" in err
+    code, _, err = call("run", "embedded", "r", "-m", "command//bin/false", "--limit", "2")
+    assert code == 1
+    assert "none of 2 samples came" in err
+    call("import", "table", str(table), "t")
+    code, _, err = call("verify", "t", "--verifier", "exact")
+    assert code == 1
+    assert "none of 24 samples could be judged: the problem has no reference answer" in err
+
+
+def test_a_dry_run_counts_what_is_missing_and_makes_no_run(call: Called, tmp_path: Path) -> None:
+    asked = ("-m", "marmoset", "--dataset", "embedded", "--limit", "2")
+    code, out, _ = call("sample", "r", *asked, "-n", "5000000", "--dry-run", "--json")
+    assert (code, json.loads(out)["samples"]) == (0, 10_000_000)
+    assert not (tmp_path / "r").exists()
+    call("sample", "r", *asked, "-n", "3")
+    out = call("sample", "r", *asked, "-n", "5", "--dry-run", "--json")[1]
+    assert json.loads(out)["samples"] == 4
+    (tmp_path / "r" / "run.json").write_text("not json")
+    assert call("sample", "r", *asked, "-n", "5", "--dry-run")[0] == 1
+
+
 def test_a_local_file_is_a_verifier(call: Called, table: Path, tmp_path: Path) -> None:
     (tmp_path / "mine_too.py").write_text(
         "from vervet.types import Outcome, Verdict\n"
@@ -140,7 +207,17 @@ def test_doctor_says_what_holds_and_leaves_with_1_where_something_broke(call: Ca
     assert {"math", "figures"} <= set(found["extras"])
 
 
-def test_an_isolation_that_cannot_be_had_is_never_silently_weaker(call: Called) -> None:
-    code, _, err = call("doctor", "--isolation", "nonsense", "--json")
-    assert code in {1, 2}
-    assert "nonsense" in err
+@pytest.mark.parametrize("isolation", ["nonsense", "container"])
+def test_an_isolation_that_cannot_be_tried_is_never_silently_weaker(
+    call: Called, isolation: str
+) -> None:
+    code, out, err = call("doctor", "--isolation", isolation, "--json")
+    assert (code, out) == (2, "")
+    assert isolation in err
+
+
+def test_every_command_says_in_a_line_what_it_does(call: Called) -> None:
+    out = call("--help")[1]
+    listed = out.partition("Commands:\n")[2].splitlines()
+    assert len(listed) == len(COMMANDS)
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed)

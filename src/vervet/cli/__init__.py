@@ -88,6 +88,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         code = FAILED
+    except OSError as failed:  # a file that was named cannot be read or written
+        code = _say(
+            f"{failed.filename}: {failed.strerror}" if failed.filename else str(failed), FAILED
+        )
     sys.exit(code or 0)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from vervet.cli.options import JSON, RUN, example
+from vervet.cli.options import JSON, RUN, Number, example
 from vervet.cli.printing import note, say
 
 
@@ -18,18 +18,32 @@ from vervet.cli.printing import note, say
 )
 @RUN
 @click.option(
-    "--judge", "judges", multiple=True, required=True, help="A judge of the run; name two or more."
+    "--judge",
+    "judges",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    help="A judge of the run; name two or more.",
 )
-@click.option("--audit", required=True, help="The verifier taken as the truth, on some samples.")
-@click.option("--limit", type=click.IntRange(min=1), help="Learn from so many audited samples.")
+@click.option(
+    "--audit",
+    required=True,
+    metavar="NAME",
+    help="The verifier taken as the truth, on some samples.",
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Learn from so many audited samples."
+)
 @click.option(
     "--threshold",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.5,
     show_default=True,
     help="The least chance of being right that the ensemble accepts.",
 )
-@click.option("-o", "--output", help="Write the weights here, for ensemble:file=...")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the weights here, for ensemble:file=..."
+)
 @JSON
 def calibrate(
     run_url: str,
@@ -41,7 +55,10 @@ def calibrate(
     output: str | None,
     as_json: bool,
 ) -> None:
-    """Learn from a small audit how much each judge counts, and weigh what is recorded by it."""
+    """Learn from a small audit how much each judge counts.
+
+    What is recorded is weighed by it: every judged sample gets a verdict of the ensemble.
+    """
     from vervet import store
     from vervet.calibration import calibrate as learn
 

@@ -7,7 +7,7 @@ import click
 
 from vervet.cli.options import JSON, example
 from vervet.cli.printing import say
-from vervet.errors import VervetError
+from vervet.errors import ConfigError, VervetError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 )
 @JSON
 def list_(kind: Any, *, as_json: bool) -> None:  # noqa: ANN401 - one of the choices
-    """List what can be named: datasets, models, verifiers, policies or formats."""
+    """List datasets, models, verifiers, policies or formats."""
     from vervet import registry
 
     rows = [
@@ -52,16 +52,29 @@ def _about(entry: Any) -> str:  # noqa: ANN401 - a registry entry
 
 @click.command(epilog=example("vervet check embedded --limit 16"))
 @click.argument("dataset_name", metavar="DATASET")
-@click.option("--path", help="Local file or folder of the problem set, in its upstream layout.")
-@click.option("--verifier", help="Instead of the problem set's own verifier.")
-@click.option("--limit", type=click.IntRange(min=1), help="Check the first LIMIT problems.")
-@click.option("--repeats", type=click.IntRange(min=1), default=1, help="Runs, to find flaky ones.")
+@click.option(
+    "--path",
+    metavar="PATH",
+    help="File or folder of the problem set, in its upstream layout; else the hub.",
+)
+@click.option("--verifier", metavar="NAME", help="Instead of the problem set's own verifier.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Check the first N problems."
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Judge each so often, to find flaky ones.",
+)
 @JSON
 def check(
     dataset_name: str, *, path: str | None, verifier: str | None, limit: int | None,
     repeats: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """Run every reference answer of a problem set through its verifier.
+    """Run every reference answer through its verifier.
 
     A problem whose reference its own verifier rejects cannot be trusted: no sample can be told
     right from wrong on it. Exit code 1 where any is found.
@@ -102,15 +115,18 @@ TOOLS = ("bwrap", "docker", "podman", "g++", "javac", "node", "rustc", "go", "co
 @click.option("--isolation", default="namespaces", show_default=True, help="Which one to try.")
 @JSON
 def doctor(*, isolation: str, as_json: bool) -> None:
-    """Say what this machine allows: isolation (by trying to break out), extras, tool chains.
+    """Say what this machine allows: isolation, extras, programs.
 
-    Exit code 1 where an attempt to break out succeeds.
+    Isolation is found out by trying to break out; exit code 1 where an attempt succeeds.
     """
     from importlib.util import find_spec
     from shutil import which
 
     from vervet.verifiers.sandbox.doctor import doctor as examine
+    from vervet.verifiers.sandbox.isolation import LOCAL, known
 
+    if known(isolation) not in LOCAL:
+        raise ConfigError(f"doctor tries to break out of {', '.join(LOCAL)}, not of {isolation}.")
     findings = examine(isolation)
     extras = {
         name: find_spec(module.partition(".")[0]) is not None for name, module in EXTRAS.items()

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vervet.cli.options import LEVEL, SEED
+from vervet.cli.opening import opened
+from vervet.cli.options import LEVEL, SEED, Number
 from vervet.errors import ConfigError
 
 if TYPE_CHECKING:
     from vervet.analysis import Analysis
-    from vervet.store import Run
 
 Command = Callable[..., Any]
+LARGEST = 10**15
+"""Attempts: a number of which floats hold every digit."""
 
 
 def whole_numbers(context: click.Context, option: click.Parameter, text: str | None) -> list[int]:
@@ -23,9 +25,10 @@ def whole_numbers(context: click.Context, option: click.Parameter, text: str | N
         found = [int(float(part)) for part in (text or "").split(",") if part.strip()]
     except (ValueError, OverflowError):
         found = [0]
-    if any(number < 1 for number in found):
+    if not all(1 <= number <= LARGEST for number in found):
         raise ConfigError(
-            f"--{option.name} {text!r} is not a list of whole numbers from 1, as 1,10."
+            f"--{option.name} {text!r} is not a list of whole numbers from 1 to {LARGEST:,}, as "
+            "1,10."
         )
     return found
 
@@ -38,26 +41,34 @@ def listed(context: click.Context, option: click.Parameter, texts: Any) -> list[
 
 
 _QUESTIONS = (
-    click.option("--k", "k", callback=whole_numbers, help="Attempts to report, as 1,10,100."),
-    click.option("--verifier", help="Use the verdicts of this verifier only."),
-    click.option("--against", help="Take this verifier's verdicts as the truth."),
     click.option(
-        "--audit", help="It judged only some samples: correct the others' accuracy by it."
+        "--k", "k", metavar="K,...", callback=whole_numbers,
+        help="Attempts to report, as 1,10,100.",
+    ),
+    click.option("--verifier", metavar="NAME", help="Use the verdicts of this verifier only."),
+    click.option("--against", metavar="NAME", help="Take this verifier's verdicts as the truth."),
+    click.option(
+        "--audit", metavar="NAME",
+        help="It judged only some samples: correct the others' accuracy by it.",
     ),
     click.option(
         "--quality", multiple=True, callback=listed, metavar="NAME",
         help="Compare right with wrong acceptances: style, a number such as completion_tokens, "
         "a verifier, or a file of your columns; needs --against.",
     ),
-    click.option("--forecast", callback=whole_numbers, help="Forecast coverage at these k."),
+    click.option(
+        "--forecast", metavar="K,...", callback=whole_numbers, help="Forecast coverage there."
+    ),
     click.option("--sibling", metavar="RUN", help="Borrow the forecast's curve of a deeper run."),
-    click.option("--forecast-width", type=float, help="Plan runs with forecasts this narrow."),
+    click.option(
+        "--forecast-width", type=float, metavar="W", help="Plan runs with forecasts this narrow."
+    ),
     click.option(
         "--mixture", multiple=True, callback=listed, metavar="BUDGET",
         help="Split it over the models for coverage, as 100, 20000tokens or 0.05usd a problem.",
     ),
     click.option(
-        "--false-positive-cost", type=click.FloatRange(min=0), default=1.0, show_default=True,
+        "--false-positive-cost", type=Number(min=0), metavar="C", default=1.0, show_default=True,
         help="What returning a wrong answer costs, a right one being worth 1.",
     ),
     click.option(
@@ -84,13 +95,6 @@ def questions(command: Command) -> Command:
     for option in reversed(_QUESTIONS):
         wrapped = option(wrapped)
     return wrapped
-
-
-def opened(urls: tuple[str, ...]) -> "list[Run]":
-    """Open runs that exist."""
-    from vervet import store
-
-    return [store.open_run(url, create=False) for url in urls]
 
 
 def measured(urls: tuple[str, ...], asked: dict[str, Any]) -> "Analysis":

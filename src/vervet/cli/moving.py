@@ -1,16 +1,13 @@
 """`import` and `export`: other tools' files into a run, and a run into theirs."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from vervet.cli.options import JSON, RUN, example
 from vervet.cli.printing import say
 from vervet.errors import ConfigError, boundary
-
-if TYPE_CHECKING:
-    from vervet.types import Problem
 
 IMPORTS = ("table", "swe-bench-predictions", "swe-bench-reports")
 EXPORTS = {
@@ -24,7 +21,7 @@ EXPORTS = {
     "import",
     epilog=example(
         "vervet export runs/words table words.jsonl",
-        "vervet import table words.jsonl runs/again --map text=text",
+        "vervet import table words.jsonl runs/again --map text=answer",
         "vervet import table words.jsonl runs/named --dataset embedded",
     ),
 )
@@ -32,26 +29,31 @@ EXPORTS = {
 @click.argument("path")
 @RUN
 @click.option("--map", "pairs", multiple=True, metavar="OURS=THEIRS", help="Rename a column.")
-@click.option("--problems", help="A file of prompts and references, one row per problem.")
-@click.option("--dataset", help="Or the problem set by name, NAME or NAME:path=FOLDER.")
+@click.option("--problems", metavar="FILE", help="Prompts and references, one row per problem.")
+@click.option(
+    "--dataset", metavar="NAME", help="Or the problem set by name, NAME or NAME:path=FOLDER."
+)
 @JSON
 def import_(file_format: str, path: str, run_url: str, **asked: Any) -> None:  # noqa: ANN401 - options of the command line
-    """Import a table with one row per sample (CSV, JSONL, Parquet), or SWE-bench's own files.
+    """Import samples: a table (CSV, JSONL, Parquet), or SWE-bench.
 
-    table: columns problem, index, model, text, answer, correct (true/false/1/0, empty for not
-    judged), score, verifier, trial, prompt_tokens, completion_tokens, cost. Only problem is needed.
+    table: one row per sample, with the columns problem, index, model, text, answer, correct
+    (true/false/1/0, empty for not judged), score, verifier, trial, prompt_tokens,
+    completion_tokens, cost. Only problem is needed; other names are mapped.
 
     swe-bench-predictions, swe-bench-reports: a file, or a folder with one for each sample.
     """
-    from vervet import store
+    from vervet import doors, store
     from vervet.transfer import swe_bench
     from vervet.transfer.importing import import_table
     from vervet.transfer.table import mapping
 
     if file_format not in IMPORTS:
         raise ConfigError(f"no format called {file_format!r}; there are: {', '.join(IMPORTS)}.")
+    if asked["dataset"] and asked["problems"]:
+        raise ConfigError("--dataset and --problems: say the problems once.")
+    known = list(doors.dataset(asked["dataset"])) if asked["dataset"] else asked["problems"]
     run, as_json = store.open_run(run_url), asked["as_json"]
-    known = problems_of(asked["dataset"]) if asked["dataset"] else asked["problems"]
     if file_format == "table":
         brought = import_table(path, run, renamed=mapping(asked["pairs"]), problems=known)
     elif file_format == "swe-bench-predictions":
@@ -59,14 +61,6 @@ def import_(file_format: str, path: str, run_url: str, **asked: Any) -> None:  #
     else:
         brought = swe_bench.import_reports(path, run, problems=known)
     say(asdict(brought) if as_json else str(brought), as_json=as_json)
-
-
-def problems_of(dataset: str) -> "list[Problem]":
-    """Return the problems of `NAME` or `NAME:path=FOLDER`."""
-    from vervet import registry
-
-    name, settings = registry.parse(dataset)
-    return list(registry.find("datasets", name, **settings))
 
 
 @click.command(
@@ -82,12 +76,13 @@ def problems_of(dataset: str) -> "list[Problem]":
 @click.argument("path")
 @JSON
 def export(run_url: str, file_format: str, path: str, *, as_json: bool) -> None:
-    """Export a run: `table`, one row per verdict, `genrm-sft`, lessons for a verifier, or patches.
+    """Export a run as a table, lessons for a verifier, or patches.
 
-    table is what `vervet import table` reads. genrm-sft is chat JSONL for TRL and LLaMA-Factory: a
-    judge's words where they agree with the truth (settings judge, against, template, per_problem,
-    agreement), as many Yes as No of each problem. swe-bench-predictions and swe-bench-reports
-    (setting verifier) write what the harness of SWE-bench reads and writes, into a folder.
+    table, one row per verdict, is what `vervet import table` reads. genrm-sft is chat JSONL for TRL
+    and LLaMA-Factory: a judge's words where they agree with the truth (settings judge, against,
+    template, per_problem, agreement), as many Yes as No of each problem. swe-bench-predictions and
+    swe-bench-reports (setting verifier) are what the harness of SWE-bench reads and writes, in a
+    folder.
     """
     from importlib import import_module
 

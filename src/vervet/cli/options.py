@@ -2,7 +2,8 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from math import isfinite
 from typing import Any
 
 import click
@@ -17,34 +18,57 @@ def example(*lines: str) -> str:
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
+class Number(click.FloatRange):
+    """A finite number in a range; click's own lets `nan` and `inf` pass."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - as click declares it
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Read a number.
+
+        Raises:
+            BadParameter: it is none, not finite, or outside the range.
+        """
+        found = float(super().convert(value, param, ctx))
+        if not isfinite(found):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return found
+
+
 RUN = click.argument("run_url", metavar="RUN")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-SEED = click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
+WHOLE = click.IntRange(min=0)
+SEED = click.option(
+    "--seed", type=WHOLE, default=0, show_default=True, help="Seed of the bootstrap."
+)
 LEVEL = click.option(
-    "--level", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True,
+    "--level", type=Number(0.5, 0.999), default=0.95, show_default=True,
     help="Nominal coverage of intervals.",
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """Which model, which problems, how many samples: as written on the command line."""
 
     model: str
-    dataset: str | None
-    samples: int
-    limit: int | None
-    path: str | None
-    base_url: str | None
-    temperature: float | None
-    top_p: float | None
-    max_tokens: int | None
-    stop: tuple[str, ...]
-    seed: int | None
-    max_connections: int | None
-    engine: str
-    dry_run: bool
-    settings: dict[str, Any]
+    dataset: str | None = None
+    samples: int = 1
+    limit: int | None = None
+    path: str | None = None
+    base_url: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    max_connections: int | None = None
+    engine: str = "local"
+    dry_run: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def read_settings(
@@ -63,39 +87,80 @@ def read_settings(
     return found
 
 
-_ASKING = (
-    click.option("-m", "--model", required=True, help="Model as provider/name, or marmoset."),
-    click.option("--dataset", help="Problem set by name (see: vervet list datasets)."),
-    click.option(
-        "-n", "--samples", "--epochs", "--n-samples", "--repeats", "samples",
-        type=click.IntRange(min=1), default=1, show_default=True, help="Samples per problem.",
+_ASKING: dict[str, Callable[[Command], Command]] = {
+    "model": click.option(
+        "-m", "--model", required=True, metavar="PROVIDER/NAME",
+        help="The model (see: vervet list models); marmoset is one that is always there.",
     ),
-    click.option("--limit", type=click.IntRange(min=1), help="Use the first LIMIT problems."),
-    click.option("--path", help="Local file or folder of the problem set, in its upstream layout."),
-    click.option("--base-url", help="Address of the endpoint."),
-    click.option("--temperature", type=click.FloatRange(min=0), help="Of sampling."),
-    click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), help="Nucleus."),
-    click.option("--max-tokens", type=click.IntRange(min=1), help="Longest completion."),
-    click.option("--stop", multiple=True, help="Stop string; may be repeated."),
-    click.option("--seed", type=int, help="Seed of a new run (0 unless given)."),
-    click.option("--max-connections", type=click.IntRange(min=1), help="Most requests in flight."),
-    click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="Where."),
-    click.option("--resume", is_flag=True, help="The default: only what is missing is drawn."),
-    click.option("--dry-run", is_flag=True, help="Say what would be drawn and what it would cost."),
-    click.option("--set", "settings", multiple=True, callback=read_settings, metavar="KEY=VALUE",
-                 help="Any other setting of the model; may be repeated."),
-)  # fmt: skip
+    "dataset": click.option(
+        "--dataset", metavar="NAME", help="Problem set (see: vervet list datasets)."
+    ),
+    "samples": click.option(
+        "-n", "--samples", "--epochs", "--n-samples", "--repeats", "samples", metavar="N",
+        type=click.IntRange(min=1), default=1, show_default=True,
+        help="Samples per problem.",
+    ),
+    "limit": click.option(
+        "--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N problems."
+    ),
+    "path": click.option(
+        "--path", metavar="PATH",
+        help="File or folder of the problem set, in its upstream layout; else the hub.",
+    ),
+    "base_url": click.option(
+        "--base-url", metavar="URL", help="Address of an OpenAI-compatible endpoint."
+    ),
+    "temperature": click.option(
+        "--temperature", type=Number(min=0), metavar="T",
+        help="Of sampling; by default the problem set's own.",
+    ),
+    "top_p": click.option(
+        "--top-p", type=Number(0, 1, min_open=True), metavar="P",
+        help="Draw from the likeliest tokens that hold this probability.",
+    ),
+    "max_tokens": click.option(
+        "--max-tokens", type=click.IntRange(min=1), metavar="N",
+        help="Longest completion; by default the problem set's own.",
+    ),
+    "stop": click.option("--stop", multiple=True, help="Stop string; may be repeated."),
+    "seed": click.option(
+        "--seed", type=WHOLE, metavar="N", help="Seed of a new run (0 unless given)."
+    ),
+    "max_connections": click.option(
+        "--max-connections", type=click.IntRange(min=1), metavar="N",
+        help="Most requests in flight.",
+    ),
+    "engine": click.option(
+        "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+        help="Where the work is done.",
+    ),
+    "resume": click.option(
+        "--resume", is_flag=True, help="The default: only what is missing is drawn."
+    ),
+    "dry_run": click.option(
+        "--dry-run", is_flag=True, help="Say what would be drawn and what it would cost."
+    ),
+    "settings": click.option(
+        "--set", "settings", multiple=True, callback=read_settings, metavar="KEY=VALUE",
+        help="Any other setting of the model; may be repeated.",
+    ),
+}  # fmt: skip
 
 
-def asking(command: Command) -> Command:
-    """Give `command` the model and problem options, as one `asked` argument."""
+def asking(*without: str) -> Callable[[Command], Command]:
+    """Give a command the model and problem options but `without`, as one `asked` argument."""
 
-    @functools.wraps(command)
-    def wrapped(*args: Any, **chosen: Any) -> Any:  # noqa: ANN401 - click calls it
-        chosen.pop("resume")
-        asked = Asked(**{f.name: chosen.pop(f.name) for f in fields(Asked)})
-        return command(*args, asked=asked, **chosen)
+    def given(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(*args: Any, **chosen: Any) -> Any:  # noqa: ANN401 - click calls it
+            chosen.pop("resume")
+            names = [f.name for f in fields(Asked) if f.name not in without]
+            asked = Asked(**{name: chosen.pop(name) for name in names})
+            return command(*args, asked=asked, **chosen)
 
-    for option in reversed(_ASKING):
-        wrapped = option(wrapped)
-    return wrapped
+        asks: Command = wrapped
+        for name in reversed(_ASKING):
+            asks = asks if name in without else _ASKING[name](asks)
+        return asks
+
+    return given

@@ -1,11 +1,11 @@
 """`plan`: which policy to use under a budget."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vervet.cli.measuring import opened
-from vervet.cli.options import JSON, SEED, example
+from vervet.cli.opening import opened
+from vervet.cli.options import JSON, SEED, Number, example
 from vervet.cli.printing import note, say
 from vervet.cli.reading import RUNS
 
@@ -23,21 +23,26 @@ if TYPE_CHECKING:
 @click.option("--budget", help="As 0.05usd/problem, 2000tokens/problem, 8samples/problem, 5usd.")
 @click.option(
     "--false-positive-cost",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=0.0,
     show_default=True,
     help="What returning a wrong answer costs, a right one being worth 1.",
 )
 @click.option(
     "--abstain-cost",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=0.0,
     show_default=True,
     help="What returning nothing costs.",
 )
 @click.option("--max-latency", help="Mean time a problem may take, as 30s or 500ms.")
-@click.option("--against", default="", help="The verifier that says what is right.")
-@click.option("--verifier", multiple=True, help="A policy may ask this verifier; repeatable.")
+@click.option("--against", metavar="NAME", default="", help="The verifier that says what is right.")
+@click.option(
+    "--verifier",
+    multiple=True,
+    metavar="NAME",
+    help="A policy may ask this verifier; may be repeated.",
+)
 @click.option(
     "--orders",
     type=click.IntRange(min=2),
@@ -45,26 +50,29 @@ if TYPE_CHECKING:
     show_default=True,
     help="Random orders in which each problem is replayed.",
 )
-@click.option("-o", "--output", help="Write the policy here, for select, solve and serve.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the policy here, for select, solve and serve."
+)
 @SEED
 @JSON
 def plan(
     run_urls: tuple[str, ...], *, budget: str | None, output: str | None, as_json: bool,
-    max_latency: str | None, **asked: object,
+    **asked: Any,  # noqa: ANN401 - options of the command line
 ) -> None:  # fmt: skip
-    """Search policies, models and sizes; recommend one, with what it may be promised to bring."""
+    """Recommend a model, a policy and its size under a budget.
+
+    Searches on what was measured; the promise is what the choice is worth on problems left out.
+    """
     from vervet import planning
 
     terms = planning.Terms(
         planning.budget(budget) if budget else None,
-        float(str(asked["false_positive_cost"])),
-        float(str(asked["abstain_cost"])),
-        planning.latency(max_latency) if max_latency else None,
+        asked["false_positive_cost"],
+        asked["abstain_cost"],
+        planning.latency(asked["max_latency"]) if asked["max_latency"] else None,
     )
-    usable: tuple[str, ...] = asked["verifier"]  # type: ignore[assignment]  # click has checked it
-    found = planning.read(opened(run_urls), truth=str(asked["against"]), usable=usable)
-    orders, seed = int(str(asked["orders"])), int(str(asked["seed"]))
-    made = planning.plan(found, terms, orders=orders, seed=seed)
+    found = planning.read(opened(run_urls), truth=asked["against"], usable=asked["verifier"])
+    made = planning.plan(found, terms, orders=asked["orders"], seed=asked["seed"])
     tell(made, as_json=as_json)
     if output:
         planning.write_policy(made, output)

@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 def say(result: Any, *, as_json: bool) -> None:  # noqa: ANN401 - whatever a command returns
     """Print a result: one JSON document, or lines for people."""
     if as_json:
-        click.echo(json.dumps(result, default=str, ensure_ascii=False))
+        click.echo(json.dumps(result, default=_plain, ensure_ascii=False))
     elif isinstance(result, dict):
         width = max(map(len, result), default=0)
         for key, value in result.items():
             click.echo(f"{key:<{width}}  {_line(value)}")
     else:
         click.echo(result)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a number of numpy's, or what is written as text
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _line(value: Any) -> str:  # noqa: ANN401 - a field of a result

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from vervet.cli.measuring import listed, measured, opened, questions
+from vervet.cli.measuring import listed, measured, questions
+from vervet.cli.opening import opened, report_path
 from vervet.cli.options import JSON, RUN, example
 from vervet.cli.printing import note, say
 from vervet.cli.printing import show as show_table
@@ -38,7 +39,10 @@ RUNS = click.argument("run_urls", metavar="RUN...", nargs=-1, required=True)
 def analyze(
     run_urls: tuple[str, ...], *, as_json: bool, asked: dict[str, Any], parts: list[str]
 ) -> None:
-    """Measure coverage, selection, scaling laws, verifier quality and cost, with intervals."""
+    """Measure coverage, selection, scaling, verifiers and cost.
+
+    Every number has its interval. What is long is left out at first; --show prints it.
+    """
     analysis = measured(run_urls, asked)
     if as_json:
         click.echo(analysis.to_json())
@@ -54,14 +58,16 @@ def analyze(
 
 @click.command(epilog=example("vervet report runs/words -o words.html"))
 @RUNS
-@click.option("-o", "--output", help="Where it goes; by default report.html in the (first) run.")
-@click.option("--problems", "shown", multiple=True, help="Show this problem; may be repeated.")
+@click.option("-o", "--output", metavar="FILE", help="By default report.html in the (first) run.")
+@click.option(
+    "--problems", "shown", multiple=True, metavar="ID", help="Show this problem; may be repeated."
+)
 @click.option(
     "--width",
     type=click.Choice(["column", "page"]),
     default="column",
     show_default=True,
-    help="As proceedings have them.",
+    help="Of the figures, as proceedings have them.",
 )
 @click.option("--png", "kinds", flag_value="png", multiple=True, help="Also each figure as PNG.")
 @click.option("--svg", "kinds", flag_value="svg", multiple=True, help="Also each figure as SVG.")
@@ -76,21 +82,19 @@ def report(
     kinds: tuple[str, ...],
     asked: dict[str, Any],
 ) -> None:
-    """Write one HTML file that works offline: curves, cost, verifiers, exclusions, samples."""
+    """Write one HTML file that works offline.
+
+    Curves, selection, forecasts, verifiers, cost, exclusions, and samples to read.
+    """
     from vervet.reporting import write_figures, write_report
 
     runs = opened(run_urls)
     analysis = measured(run_urls, asked)
-    path = Path(output or default_path(run_urls[0]))
+    path = Path(output or report_path(run_urls[0]))
     write_report(runs, analysis, path, problems=shown)
     click.echo(path)
     for figure in write_figures(analysis, path, kinds, width=width) if kinds else ():
         click.echo(figure)
-
-
-def default_path(run_url: str) -> Path:
-    """Return where the report of a run goes when nobody says: in the run, or here."""
-    return Path("report.html") if "://" in run_url else Path(run_url) / "report.html"
 
 
 @click.command(epilog=example("vervet view runs/words"))
@@ -103,7 +107,7 @@ def default_path(run_url: str) -> Path:
     help="Port on 127.0.0.1; 0 takes a free one.",
 )
 def view(run_url: str, *, port: int) -> None:  # fmt: skip
-    """Browse a run in the browser: the report, and every problem and sample."""
+    """Browse a run in the browser: report, problems, every sample."""
     from vervet.viewing import serve
 
     serve(opened((run_url,))[0], port=port, say=note)
@@ -113,7 +117,7 @@ def view(run_url: str, *, port: int) -> None:  # fmt: skip
 @RUN
 @JSON
 def show(run_url: str, *, as_json: bool) -> None:
-    """Say what is in a run, what is missing, and what failed and why."""
+    """Say what is in a run, what is missing, what failed and why."""
     from vervet.analysis.contents import contents
 
     found = contents(opened((run_url,))[0])

@@ -1,4 +1,4 @@
-"""`demo`, `run`, `sample`, `verify`: what fills the tables."""
+"""`demo`, `run`, `sample`, `verify`, `select`, `solve`: what fills the tables."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -6,62 +6,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vervet.cli.options import JSON, RUN, Asked, asking, example
+from vervet.cli.opening import (
+    engine_of,
+    policy_of,
+    problems_of,
+    report_path,
+    sampler_of,
+    samplers_of,
+    shared,
+)
+from vervet.cli.options import JSON, RUN, WHOLE, Asked, Number, asking, example
 from vervet.cli.printing import note, say
 from vervet.cli.progress import watching
-from vervet.errors import ConfigError
+from vervet.errors import ConfigError, VervetError
 
 if TYPE_CHECKING:
     from vervet.costs.estimate import CostEstimate
-    from vervet.engines import Engine
-    from vervet.planning import PolicyFile
-    from vervet.policies.flow import Policy
     from vervet.problems.problem_set import ProblemSet
+    from vervet.sampling import Drawn
     from vervet.store import Run
-    from vervet.types import Sampler
-
-
-def problems_of(asked: Asked, name: str | None) -> "ProblemSet":
-    """Return the problem set that the command line names."""
-    from vervet import doors
-
-    wanted = name or asked.dataset
-    if not wanted:
-        raise ConfigError(
-            "no problems: name a problem set with --dataset (see: vervet list datasets)."
-        )
-    return doors.dataset(wanted, path=asked.path, limit=asked.limit)
-
-
-def sampler_of(asked: Asked, problems: "ProblemSet", seed: int) -> "Sampler":
-    """Return the model that the command line names."""
-    from vervet import doors
-
-    return doors.sampler_for(
-        problems,
-        asked.model,
-        base_url=asked.base_url,
-        temperature=asked.temperature,
-        top_p=asked.top_p,
-        max_tokens=asked.max_tokens,
-        stop=(*problems.stop, *asked.stop) if asked.stop else (),
-        seed=seed or None,
-        max_connections=asked.max_connections,
-        **asked.settings,
-    )
-
-
-def engine_of(asked: Asked, ahead: int = 0) -> "Engine":
-    """Return where the work is done."""
-    if asked.engine == "ray":
-        if ahead:
-            raise ConfigError(f"--ahead {ahead} needs --engine local; Ray workers draw on demand.")
-        from vervet.engines.ray import Ray
-
-        return Ray()
-    from vervet.engines import Local
-
-    return Local(ahead=ahead)
+    from vervet.verification import Judged
 
 
 @click.command(
@@ -71,13 +35,13 @@ def engine_of(asked: Asked, ahead: int = 0) -> "Engine":
     )
 )
 @RUN
-@asking
+@asking()
 @JSON
 def sample(run_url: str, *, asked: Asked, as_json: bool) -> None:
     """Draw what is missing of N samples of every problem."""
     from vervet import sampling, store
 
-    problems = problems_of(asked, None)
+    problems = problems_of(asked)
     if asked.dry_run:
         estimate = dry_run(problems, asked, run_url)
         say(asdict(estimate) if as_json else str(estimate), as_json=as_json)
@@ -89,13 +53,26 @@ def sample(run_url: str, *, asked: Asked, as_json: bool) -> None:
             run, problems, sampler, n=asked.samples, engine=engine_of(asked), watch=watch
         )
     say(asdict(drawn) if as_json else str(drawn), as_json=as_json)
+    refuse_nothing(drawn)
+
+
+def refuse_nothing(did: "Drawn | Judged") -> None:
+    """Leave with a failure where something was to be done and all of it failed.
+
+    Raises:
+        VervetError: not one sample came, or not one verdict.
+    """
+    failed = getattr(did, "missing", 0) or getattr(did, "errors", 0)
+    done = getattr(did, "drawn", 0) + getattr(did, "accepted", 0) + getattr(did, "rejected", 0)
+    if failed and not done:
+        what = "samples came" if hasattr(did, "drawn") else "samples could be judged"
+        raise VervetError(f"none of {failed:,} {what}: {next(iter(did.reasons), 'no reason')}")
 
 
 def dry_run(problems: "ProblemSet", asked: Asked, run_url: str) -> "CostEstimate":
     """Return what would be drawn and what it would cost; unknown prices stay unknown."""
     from vervet import store
     from vervet.costs.estimate import estimate_cost
-    from vervet.errors import StoreError
     from vervet.models.prices import price_table
     from vervet.types import Sample
 
@@ -103,16 +80,11 @@ def dry_run(problems: "ProblemSet", asked: Asked, run_url: str) -> "CostEstimate
     said = sampler.describe()
     try:
         run = store.open_run(run_url, create=False)
-        keys = run.keys(Sample, {"sampler_id": sampler.id})
-    except (ConfigError, StoreError):
-        keys = {}  # a run that does not exist yet has nothing
-    missing = [
-        sum(
-            index not in set(keys.get((problem.id, sampler.id), ()))
-            for index in range(asked.samples)
-        )
-        for problem in problems
-    ]
+        recorded = run.keys(Sample, {"sampler_id": sampler.id})
+    except ConfigError:
+        recorded = {}  # a run that does not exist yet has nothing
+    there = [recorded.get((problem.id, sampler.id), ()) for problem in problems]
+    missing = [asked.samples - sum(bool(i < asked.samples) for i in found) for found in there]
     price = price_table().price(
         str(said.get("host") or said.get("provider")), str(said.get("model"))
     )
@@ -121,14 +93,29 @@ def dry_run(problems: "ProblemSet", asked: Asked, run_url: str) -> "CostEstimate
 
 @click.command(epilog=example("vervet verify runs/words --verifier gsm8k-answer"))
 @RUN
-@click.option("--verifier", required=True, help="A verifier by name (see: vervet list verifiers).")
-@click.option("--trials", type=click.IntRange(min=1), default=1, help="Judgements of each sample.")
-@click.option("--isolation", help="How candidates are isolated (see: vervet doctor).")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds of one test.")
-@click.option("--all-tests", is_flag=True, default=None, help="Run on after the first failure.")
+@click.option(
+    "--verifier", required=True, metavar="NAME", help="Who judges (see: vervet list verifiers)."
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="V",
+    default=1,
+    show_default=True,
+    help="Judgements of each sample.",
+)
+@click.option("--isolation", help="How programs are isolated (see: vervet doctor).")
+@click.option(
+    "--timeout", type=Number(min=0, min_open=True), metavar="SECONDS", help="Of one unit test."
+)
+@click.option(
+    "--all-tests", is_flag=True, default=None, help="Run unit tests on after the first failure."
+)
 @JSON
-def verify(run_url: str, *, verifier: str, trials: int, as_json: bool, **settings: object) -> None:
-    """Judge every sample that is not judged yet, and those whose judging failed."""
+def verify(
+    run_url: str, *, verifier: str, trials: int, as_json: bool, **settings: object
+) -> None:  # fmt: skip
+    """Judge what is not judged yet, and what failed to be judged."""
     from vervet import doors, store, verification
 
     run = store.open_run(run_url, create=False)
@@ -136,14 +123,17 @@ def verify(run_url: str, *, verifier: str, trials: int, as_json: bool, **setting
     with watching() as watch:
         judged = verification.verify(run, judge, trials=trials, watch=watch)
     say(asdict(judged) if as_json else str(judged), as_json=as_json)
+    refuse_nothing(judged)
 
 
 @click.command(epilog=example("vervet run embedded runs/words --limit 8 -m marmoset -n 8"))
 @click.argument("dataset_name", metavar="DATASET")
 @RUN
-@asking
-@click.option("--verifier", help="Instead of the problem set's own verifier.")
-@click.option("-o", "--output", help="Where the report goes; by default report.html in the run.")
+@asking("dataset")
+@click.option("--verifier", metavar="NAME", help="Instead of the problem set's own verifier.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="The report; by default report.html in the run."
+)
 @JSON
 def run(
     dataset_name: str,
@@ -171,8 +161,12 @@ def run(
             opened, problems, sampler, n=asked.samples, then=(judging,),
             engine=engine_of(asked), watch=watch,
         )  # fmt: skip
+    judged = drawn.then[0]
     note(str(drawn))
-    note(str(drawn.then[0]))
+    note(str(judged))
+    if not judged.present + judged.accepted + judged.rejected:
+        refuse_nothing(drawn)
+        refuse_nothing(judged)
     conclude(opened, Path(output or report_path(run_url)), as_json=as_json)
 
 
@@ -191,17 +185,24 @@ def conclude(opened: "Run", path: Path, *, as_json: bool) -> None:
     note(f"report: {path}")
 
 
-def report_path(run_url: str) -> str:
-    """Return where the report of a run goes when nobody says: in the run, or here."""
-    return "report.html" if "://" in run_url else str(Path(run_url) / "report.html")
-
-
 @click.command(epilog=example("vervet demo runs/demo -n 20"))
 @click.argument("run_url", metavar="[RUN]", default="runs/demo")
-@click.option("-n", "--samples", type=click.IntRange(min=1), help="Samples per problem.")
+@click.option(
+    "-n",
+    "--samples",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1000,
+    show_default=True,
+    help="Samples per problem of the small model; a tenth of the strong one.",
+)
 @JSON
-def demo(run_url: str, *, samples: int | None, as_json: bool) -> None:
-    """Run the whole loop on embedded parts: a small model, its problems, a report."""
+def demo(run_url: str, *, samples: int, as_json: bool) -> None:
+    """See the whole loop at work, offline, in a minute or two.
+
+    Two small models that come with vervet, their problems, an answer key and a verifier that is
+    often wrong: what Large Language Monkeys and Inference Scaling fLaws measured, and a report.
+    """
     from vervet.demo import demonstrate
 
     with watching() as watch:
@@ -220,12 +221,20 @@ def demo(run_url: str, *, samples: int | None, as_json: bool) -> None:
 )
 @RUN
 @click.option(
-    "--policy", required=True, help="A policy by name (see: vervet list policies), or policy.toml."
+    "--policy",
+    required=True,
+    metavar="POLICY",
+    help="By name (see: vervet list policies), or a policy.toml that `plan` wrote.",
 )
-@click.option("--seed", type=int, help="Take samples in a random order; by default by index.")
+@click.option(
+    "--seed", type=WHOLE, metavar="N", help="Take samples in a random order; else by index."
+)
 @JSON
 def select(run_url: str, *, policy: str, seed: int | None, as_json: bool) -> None:
-    """Replay a policy on a run and record what it selects, or where it abstains."""
+    """Replay a policy on a run and record what it selects.
+
+    It takes the recorded samples as if they were drawn now, and pays for what it looks at.
+    """
     from vervet import selection, store
 
     run = store.open_run(run_url, create=False)
@@ -240,11 +249,20 @@ def select(run_url: str, *, policy: str, seed: int | None, as_json: bool) -> Non
     )
 )
 @RUN
-@asking
+@asking("samples", "dry_run")
 @click.option(
-    "--policy", required=True, help="A policy by name (see: vervet list policies), or policy.toml."
+    "--policy",
+    required=True,
+    metavar="POLICY",
+    help="By name (see: vervet list policies), or a policy.toml that `plan` wrote.",
 )
-@click.option("--verifier", "extra", multiple=True, help="A verifier with settings; repeatable.")
+@click.option(
+    "--verifier",
+    "extra",
+    multiple=True,
+    metavar="NAME:KEY=VALUE",
+    help="A verifier that the policy asks, with settings; may be repeated.",
+)
 @click.option("--budget", help="What all problems share, as 8samples/problem; for --policy index.")
 @click.option(
     "--ahead",
@@ -264,11 +282,11 @@ def solve(
     ahead: int,
     as_json: bool,
 ) -> None:
-    """Drive a policy on live models and verifiers: it draws, vets, and stops when it may."""
+    """Drive a policy live: it draws, vets, and stops when it may."""
     from vervet import doors, registry, selection, store
     from vervet.policies.names import verifiers_named
 
-    problems = problems_of(asked, None)
+    problems = problems_of(asked)
     run = store.open_run(run_url, seed=asked.seed)
     file = policy_of(policy)
     if budget:
@@ -282,45 +300,3 @@ def solve(
             engine=engine_of(asked, ahead), watch=watch,
         )  # fmt: skip
     say(asdict(solved) if as_json else str(solved), as_json=as_json)
-
-
-def policy_of(written: str) -> "PolicyFile":
-    """Return the policy that is written on the command line, or in the file that `plan` wrote."""
-    from vervet import doors, planning
-
-    if written.endswith(".toml"):
-        return planning.read_policy(written)
-    return planning.PolicyFile(doors.policy(written))
-
-
-def shared(policy: "Policy", written: str, problems: int) -> "Policy":
-    """Return an index with the budget that is written.
-
-    Raises:
-        ConfigError: the policy is no index, or the budget is in dollars.
-    """
-    from vervet import planning
-    from vervet.policies.index import Index
-
-    limits = planning.budget(written)
-    amount = limits.per_problem(problems)
-    if not isinstance(policy, Index):
-        raise ConfigError("--budget is shared by --policy index:verifier=NAME; others have none.")
-    whole = int(amount) if amount.is_integer() else amount
-    return replace(policy, budget=whole, unit=limits.unit)
-
-
-def samplers_of(
-    asked: Asked, problems: "ProblemSet", seed: int, file: "PolicyFile"
-) -> "dict[str, Sampler]":
-    """Return the models a policy draws from, by the names it uses; the one of -m comes first."""
-    from vervet.policies.names import models_named
-
-    main = sampler_of(asked, problems, seed)
-    own = str(main.describe().get("model", asked.model))
-    found = {"": main, own: main, asked.model: main}
-    for name in models_named(file.policy):
-        if name not in found:
-            other = replace(asked, model=file.models.get(name, name), base_url=None)
-            found[name] = sampler_of(other, problems, seed)
-    return found

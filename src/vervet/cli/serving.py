@@ -5,18 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vervet.cli.options import example, read_settings
+from vervet.cli.opening import policy_of
+from vervet.cli.options import Number, example, read_settings
 from vervet.cli.printing import note
 from vervet.errors import ConfigError, MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vervet.planning.policy_file import PolicyFile
     from vervet.serving import Accounts, Menu, Model
     from vervet.types import Verifier
 
 KEY = "VERVET_SERVE_KEY"
+POSITIVE = click.IntRange(min=1)
 READERS = ("exact", "json", "gsm8k-answer", "math-answer", "choice")
 """Verifiers that any request's policy may vote with: they cost nothing and need no setting."""
 
@@ -34,9 +35,10 @@ READERS = ("exact", "json", "gsm8k-answer", "math-answer", "choice")
     "--model",
     "models",
     multiple=True,
-    help="Model as [NAME=]provider/name, or marmoset; repeatable, the first is the default.",
+    metavar="[NAME=]PROVIDER/NAME",
+    help="A model, and what clients call it; may be repeated, the first is the default.",
 )
-@click.option("--base-url", help="Address of the endpoint.")
+@click.option("--base-url", metavar="URL", help="Address of the endpoint.")
 @click.option(
     "--set",
     "settings",
@@ -45,20 +47,78 @@ READERS = ("exact", "json", "gsm8k-answer", "math-answer", "choice")
     metavar="KEY=VALUE",
     help="A setting of the models where a request says nothing; may be repeated.",
 )
-@click.option("--verifier", "extra", multiple=True, help="A verifier with settings; repeatable.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Others need a key.")
-@click.option("--port", default=8000, show_default=True, help="0 takes a free one.")
-@click.option("--keys", help=f"TOML file of [[key]] name, key, usd, tokens; or one key in {KEY}.")
-@click.option("--spending", help="File that keeps what every key has spent, over restarts.")
-@click.option("--record", help="Run that the traffic is recorded to.")
-@click.option("--max-requests", default=256, show_default=True, help="Most requests in flight.")
-@click.option("--max-samples", default=64, show_default=True, help="Most samples of a request.")
-@click.option("--max-body", default=16 * 2**20, show_default=True, help="Bytes of a request.")
-@click.option("--timeout", default=600.0, show_default=True, help="Seconds for an answer.")
-@click.option("--grace", default=30.0, show_default=True, help="Seconds to finish when ended.")
+@click.option(
+    "--verifier",
+    "extra",
+    multiple=True,
+    metavar="NAME:KEY=VALUE",
+    help="A verifier with settings; may be repeated.",
+)
+@click.option(
+    "--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Others need a key."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="0 takes a free one.",
+)
+@click.option(
+    "--keys",
+    metavar="FILE",
+    help=f"TOML file of [[key]] name, key, usd, tokens; or one key in {KEY}.",
+)
+@click.option(
+    "--spending", metavar="FILE", help="File that keeps what every key has spent, over restarts."
+)
+@click.option("--record", metavar="RUN", help="Run that the traffic is recorded to.")
+@click.option(
+    "--max-requests",
+    type=POSITIVE,
+    metavar="N",
+    default=256,
+    show_default=True,
+    help="Most requests in flight.",
+)
+@click.option(
+    "--max-samples",
+    type=POSITIVE,
+    metavar="N",
+    default=64,
+    show_default=True,
+    help="Most samples of a request.",
+)
+@click.option(
+    "--max-body",
+    type=POSITIVE,
+    metavar="BYTES",
+    default=16 * 2**20,
+    show_default=True,
+    help="Longest request.",
+)
+@click.option(
+    "--timeout",
+    type=Number(min=0, min_open=True),
+    metavar="SECONDS",
+    default=600.0,
+    show_default=True,
+    help="For one answer.",
+)
+@click.option(
+    "--grace",
+    type=Number(min=0),
+    metavar="SECONDS",
+    default=30.0,
+    show_default=True,
+    help="To finish what is under way when ended.",
+)
 @click.option("--telemetry", is_flag=True, help="OpenTelemetry traces to an OTLP endpoint.")
 def serve(policy_file: str | None, **chosen: Any) -> None:  # noqa: ANN401 - click calls it
-    """Serve a policy as an OpenAI-compatible endpoint: it draws, vets, selects or abstains."""
+    """Serve a policy as an OpenAI-compatible endpoint.
+
+    Each request is drawn several times, vetted, and answered with one reply, or none.
+    """
     from vervet import serving, store
     from vervet.serving.telemetry import Traces, exporting
 
@@ -84,12 +144,15 @@ def menu(path: str | None, chosen: dict[str, Any]) -> "Menu":
     """Return what the command line puts on the menu.
 
     Raises:
-        ConfigError: there is no model, or not the one that the policy draws from.
+        ConfigError: there is no policy or several, no model, or not the one the policy draws from.
     """
     from vervet import doors, registry, serving
+    from vervet.planning import read_policy
     from vervet.policies.names import models_named, verifiers_named
 
-    file = policy_of(path, chosen["policy"])
+    if (path is None) is (chosen["policy"] is None):
+        raise ConfigError("say which policy: a policy.toml, or --policy majority:n=8,verifier=V.")
+    file = read_policy(path) if path else policy_of(chosen["policy"])
     written = {registry.parse(text)[0]: text for text in chosen["extra"]}
     wanted = {n: file.verifiers.get(n, n) for n in verifiers_named(file.policy)} | written
     verifiers = {name: doors.verifier(text) for name, text in wanted.items()}
@@ -131,22 +194,6 @@ def _named(text: str) -> tuple[str, str]:
     """
     name, equals, rest = text.partition("=")
     return (name, rest) if equals and ":" not in name else ("", text)
-
-
-def policy_of(path: str | None, written: str | None) -> "PolicyFile":
-    """Return the policy that a file or an option names.
-
-    Raises:
-        ConfigError: neither or both are given, or it cannot be read.
-    """
-    from vervet import doors
-    from vervet.planning.policy_file import PolicyFile, read_policy
-
-    if path is not None and written is None:
-        return read_policy(path)
-    if path is None and written is not None:
-        return PolicyFile(doors.policy(written))
-    raise ConfigError("say which policy: a policy.toml, or --policy majority:n=8,verifier=V.")
 
 
 def usable(name: str) -> "Verifier | None":

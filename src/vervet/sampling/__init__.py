@@ -10,6 +10,9 @@ from vervet.types import Problem, Sampler, Watcher, silent
 
 __all__ = ["Drawn", "Stage", "sample"]
 
+MOST = 10_000_000
+"""Samples of one problem: more than anybody draws, and what still fits in memory."""
+
 
 def sample(
     run: Run,
@@ -27,12 +30,14 @@ def sample(
     that finished; the same call draws the rest. Two processes may fill one run.
 
     Raises:
-        ConfigError: n < 1, a problem is recorded with other content, or the endpoint refuses the
-            key or the model; nothing was drawn.
+        ConfigError: n is not from 1 to 10,000,000, a problem is recorded with other content, or the
+            endpoint refuses the key or the model; nothing was drawn.
         StoreError: a batch could not be stored; all before it is.
     """
-    if n < 1:
-        raise ConfigError(f"n = {n} samples of each problem cannot be drawn; it must be at least 1")
+    if not 1 <= n <= MOST:
+        raise ConfigError(
+            f"n = {n} samples of each problem cannot be drawn; from 1 to {MOST:,} can"
+        )
     drawing = Drawing(
         run, list(problems), sampler=sampler, n=n, engine=engine or Local(), watch=watch
     )
