@@ -95,6 +95,8 @@ def families() -> tuple[Family, ...]:
         logit_normal_family(),
         log_gamma_family(),
         logistic_family(),
+        zero_inflated_logit_normal_family(),
+        two_part_family(),
     )
 
 
@@ -179,6 +181,38 @@ def logistic_family() -> Family:
     logs = np.exp(left)[:, None] * log_expit(z) + np.exp(right)[:, None] * log_expit(-z)
     prior = _usually(left, (-1.2, 0.25), (-3.0, 1.0)) - 0.5 * ((right - 0.8) / 0.9) ** 2
     return Family("generalised logistic", _normalised(logs), prior)
+
+
+def zero_inflated_logit_normal_family() -> Family:
+    """A share of impossible problems, and normal logits for the rest: its left tail is thin."""
+    log_sd, mean, zero = _grid(
+        np.linspace(np.log(0.5), np.log(6), 10),
+        np.linspace(-12, 4, 33),
+        np.array([0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85]),
+    )
+    weights = _normalised(-0.5 * ((LOGITS - mean[:, None]) / np.exp(log_sd)[:, None]) ** 2)
+    weights *= 1 - zero[:, None]
+    weights[:, 0] += zero
+    prior = _usually(log_sd, (0.5, 0.3), (1.2, 0.6), odd=0.1) + np.log1p(-zero)
+    return Family("zero-inflated logit-normal", weights, prior)
+
+
+def two_part_family() -> Family:
+    """Problems of two kinds: Beta(a, b), and a harder part with normal logits around e^-5 to e^-15.
+
+    Coverage that is flat at n may rise again: the hard part is what a plateau cannot rule out.
+    """
+    log_a, mean, share, hard = _grid(
+        np.linspace(-1.8, 1, 8),
+        np.linspace(-4, 4, 9),
+        np.array([0.05, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9]),
+        np.array([-5, -6.5, -8, -10, -12, -15]),
+    )
+    a = np.exp(log_a)[:, None]
+    easy = _normalised(a * LOG_P + a * np.exp(-mean)[:, None] * LOG_MISS)
+    rare = _normalised(-0.5 * ((LOGITS - hard[:, None]) / 2) ** 2)
+    weights = (1 - share[:, None]) * easy + share[:, None] * rare
+    return Family("two-part", weights, _usually(log_a, (-0.4, 0.5), (-2.5, 1.0), odd=0.1))
 
 
 def rates() -> Floats:

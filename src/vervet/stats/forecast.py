@@ -1,15 +1,16 @@
 """Coverage at k far beyond the samples drawn, with calibrated intervals: one default setting.
 
-Two forecasters, one of them many: six difficulty families, pooled, and the log-log line. The point
-is their weighted mean on the scale of log(-log coverage), the interval that of their mixture, which
-is a predictive distribution over how many of these problems k samples will solve.
+Two forecasters, one of them many: eight difficulty families, pooled, and the log-log line. The
+point is their weighted mean on the scale of log(-log coverage), the interval that of their mixture,
+which is a predictive distribution over how many of these problems k samples will solve.
 
 The families count alike, but for those that the counts refute (over 4 nats of evidence below the
 best: they fade as e^-(gap - 4); on a plateau, where samples do tell families apart, as e^-gap).
 Each family gives the exact posterior predictive of the problems not solved yet; the line gives a
 normal distribution of log(-log coverage). The line's weight is 0.8 where the measured curve bends
-(half of that in the mixture), and falls to 0 where it is still proportional to k (no sign of a
-bend) or already flat (a plateau, which a power law never reaches). A mixture of forecasters that
+(three tenths of that in the mixture), and falls to 0 where it is still proportional to k (no sign
+of a bend), already flat (a plateau, which a power law never reaches), or where the counts refute
+the line's kin: families of one part with the tail of a power law. A mixture of forecasters that
 each know their own error is too wide; where growth is near linear its tails are recalibrated by a
 beta law. Everything is enumerated, nothing is sampled: the same counts give the same forecast.
 
@@ -36,10 +37,10 @@ Counts = tuple[npt.ArrayLike, npt.ArrayLike]
 
 LINE_WEIGHT = 0.8
 """Weight of the line in the point where the curve bends: it is the best single member there."""
-CAUTION = 0.5
+CAUTION = 0.3
 """The mixture gives the line this share of its weight: how far its form errs is less known."""
 SIBLING_WEIGHT = 0.85
-LINEAR = (0.85, 1.0)
+LINEAR = (0.85, 0.98)
 """Elasticities between which the line loses its weight because the curve does not bend yet."""
 PLATEAU = (0.1, 0.2)
 """Elasticities between which the line gains its weight; below, the curve is flat."""
@@ -52,6 +53,10 @@ FORM_ERROR = 0.1
 MOST_ERROR = 1.5
 REFUTED = 4.0
 """Nats of evidence below the best family from which a family loses weight; 0 on a plateau."""
+KIN = ("beta", "Kumaraswamy", "log-gamma")
+"""Families of one part whose success rates fall like a power of p: the line is their limit."""
+KIN_REFUTED = 1.0
+"""Nats of evidence below the best family from which the best of its kin takes the line along."""
 RATE_BINS = 200
 TINY = 1e-6
 POOL, MIXTURE = "pool", "mixture"
@@ -134,7 +139,7 @@ def forecast_coverage(
     >>> counts = [0] * 60 + [1] * 14 + [2] * 6 + [5] * 8 + [20] * 8 + [70] * 4
     >>> forecast = forecast_coverage(counts, 100, [1000, 10_000])
     >>> forecast.regime, forecast.estimates
-    ('bending', (0.586 [0.490, 0.730], 0.742 [0.610, 0.920]))
+    ('bending', (0.628 [0.500, 0.750], 0.778 [0.600, 0.950]))
     """
     if not 0 < level < 1:
         raise ValueError(f"level lies between 0 and 1, not {level}")
@@ -188,7 +193,7 @@ def _evidence(correct: Ints, total: Ints, sibling: Counts | None) -> _Evidence:
     weight = SIBLING_WEIGHT
     if line is None:
         line = fit_line(curve)
-        weight = _line_weight(curve.elasticity()) if line else 0.0
+        weight = _line_weight(curve.elasticity()) * _kin_trust(updates) if line else 0.0
     return _Evidence(
         correct, total, curve, updates, _binomials(int((correct == 0).sum())), line, weight
     )
@@ -216,6 +221,13 @@ def _line_weight(elasticity: float) -> float:
     if math.isnan(elasticity):
         return 0.0
     return LINE_WEIGHT * (1 - _ramp(elasticity, LINEAR)) * _bends(elasticity)
+
+
+def _kin_trust(updates: tuple[Posterior, ...]) -> float:
+    """1 unless the counts refute the families that share the line's tail."""
+    kin = max(update.log_evidence for update in updates if update.family.name in KIN)
+    best = max(update.log_evidence for update in updates)
+    return math.exp(min(kin - best + KIN_REFUTED, 0))
 
 
 def _bends(elasticity: float) -> float:
