@@ -92,3 +92,12 @@ def test_zero_inflation_keeps_its_share_unsolved_for_ever() -> None:
     never = family.weights @ np.exp(1e12 * np.log1p(-rates()))
     assert never.min() >= 0.02 - 1e-9
     assert never.max() >= 0.9
+
+
+@pytest.mark.parametrize("family", families(), ids=lambda family: family.name)
+def test_members_too_easy_to_leave_a_problem_unsolved_have_a_chance_of_one(family: Family) -> None:
+    """At 10,000 samples (1-p)^n is zero in floating point where all of p lies near 1."""
+    update = posterior(family, np.array([0, 9_999]), np.array([9_999, 9_999]))
+    chance = update.unsolved_chance(np.array([9_999]), 20_000)
+    assert np.all((chance >= 0) & (chance <= 1))
+    assert 0 <= float(update.probability @ chance) < 0.2

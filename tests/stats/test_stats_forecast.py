@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from vervet.stats.backtest import back_test
 from vervet.stats.coverage import coverage
-from vervet.stats.extra_samples import expected_counts, plan_samples
-from vervet.stats.families import families, posterior
+from vervet.stats.extra_samples import GOLDEN, expected_counts, plan_samples
+from vervet.stats.families import families, posterior, rates
 from vervet.stats.forecast import forecast_coverage
 from vervet.stats.loglog import borrow, fit_line, measured_curve
 from vervet.stats.thinning import thin
@@ -124,8 +125,8 @@ def test_the_regime_says_what_the_samples_know() -> None:
     assert (linear.regime, linear.line_weight) == ("linear", 0.0)
     assert linear.elasticity == pytest.approx(1.0)
     assert any("proportion" in warning for warning in linear.warnings)
-    rates = np.random.default_rng(3).beta(0.3, 20, size=120)
-    bending = forecast_coverage(np.random.default_rng(4).binomial(100, rates), 100, [N])
+    difficulty = np.random.default_rng(3).beta(0.3, 20, size=120)
+    bending = forecast_coverage(np.random.default_rng(4).binomial(100, difficulty), 100, [N])
     assert (bending.regime, bending.line_weight) == ("bending", 0.8)
     assert 0.2 < bending.elasticity < 0.85
     plateau = forecast_coverage([0] * 60 + [60] * 60, 100, [N])
@@ -137,11 +138,11 @@ def test_the_regime_says_what_the_samples_know() -> None:
 
 def test_the_line_fades_with_the_families_that_share_its_tail() -> None:
     """Normal logits have a thinner left tail than any power of p, and 400 problems show it."""
-    rates = 1 / (1 + np.exp(-np.random.default_rng(3).normal(-5, 2.5, size=400)))
-    forecast = forecast_coverage(np.random.default_rng(4).binomial(100, rates), 100, [N])
+    difficulty = 1 / (1 + np.exp(-np.random.default_rng(3).normal(-5, 2.5, size=400)))
+    forecast = forecast_coverage(np.random.default_rng(4).binomial(100, difficulty), 100, [N])
     assert forecast.regime == "bending"
     assert forecast.line_weight < 0.1
-    truth = float(np.mean(1 - (1 - rates) ** N))
+    truth = float(np.mean(1 - (1 - difficulty) ** N))
     assert (
         abs(forecast.at(N).value - truth) < abs(forecast.by_member["log-log line"][0] - truth) / 2
     )
@@ -153,8 +154,8 @@ def test_a_plateau_may_rise_again() -> None:
     hits = 0
     for _ in range(10):
         hard = rng.random(128) < 0.5
-        rates = np.where(hard, rng.beta(0.5, 300, size=128), rng.beta(2, 2, size=128))
-        longer = rng.binomial(N, rates)
+        difficulty = np.where(hard, rng.beta(0.5, 300, size=128), rng.beta(2, 2, size=128))
+        longer = rng.binomial(N, difficulty)
         estimate = forecast_coverage(thin(longer, N, 100, rng), 100, [N]).at(N)
         hits += estimate.low <= (longer > 0).mean() <= estimate.high
     assert hits >= 7
@@ -296,3 +297,11 @@ def test_expected_counts_follow_the_difficulty_they_come_from() -> None:
     imagined = expected_counts(update.density(), 400, 200)
     assert (imagined > 0).mean() == pytest.approx((real > 0).mean(), abs=0.05)
     assert imagined.mean() == pytest.approx(real.mean(), rel=0.15)
+
+
+@pytest.mark.parametrize("samples", [1, 60, 9_999])
+def test_expected_counts_are_binomial_quantiles(samples: int) -> None:
+    place = np.arange(60) * 4
+    counts = expected_counts(np.bincount(place, minlength=len(rates())) / 60, 60, samples)
+    chance = (np.arange(1, 61) * GOLDEN) % 1.0
+    assert counts.tolist() == binom.ppf(chance, samples, rates()[place]).tolist()

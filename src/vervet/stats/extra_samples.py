@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import bdtr, bdtrik
 
 from vervet.stats.arrays import Floats, Ints
 from vervet.stats.families import families, posterior, rates
@@ -19,6 +20,8 @@ from vervet.stats.thinning import judged_counts
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 STEPS = 12
+LEAST_RATE = 1e-300
+"""The binomial's inverse is not defined at a rate of 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +107,15 @@ def expected_counts(density: Floats, problems: int, samples: int) -> Ints:
     middle = (np.arange(problems) + 0.5) / problems
     place = np.searchsorted(np.cumsum(density), middle).clip(max=len(density) - 1)
     chance = (np.arange(1, problems + 1) * GOLDEN) % 1.0
-    from scipy.stats import binom  # noqa: PLC0415 - costs half a second, and is needed only here
+    return _binomial_quantile(chance, samples, rates()[place])
 
-    return np.asarray(binom.ppf(chance, samples, rates()[place]), dtype=np.int64)
+
+def _binomial_quantile(chance: Floats, samples: int, rate: Floats) -> Ints:
+    """Return the smallest count whose distribution function reaches `chance`."""
+    above = np.ceil(bdtrik(chance, samples, np.maximum(rate, LEAST_RATE)))
+    below = np.maximum(above - 1, 0)
+    quantile = np.where(bdtr(below, samples, rate) >= chance, below, above)
+    return np.asarray(np.clip(np.nan_to_num(quantile), 0, samples), dtype=np.int64)
 
 
 def _pooled_density(correct: Ints, total: Ints) -> Floats:
@@ -117,14 +126,36 @@ def _pooled_density(correct: Ints, total: Ints) -> Floats:
 def _smallest(
     density: Floats, now: RunSize, problems: int, *, k: int, width: float, level: float
 ) -> RunSize | None:
-    """Walk a geometric ladder of samples per problem up to k; take the first that is narrow."""
-    ladder = np.unique(np.geomspace(now.samples, k - 1, STEPS).astype(int))
-    for samples in ladder.tolist():
-        extra = problems * samples - now.problems * now.samples
-        if extra < 0 or (extra == 0 and now.width > width):
-            continue
+    """Return the first narrow run on a geometric ladder of samples per problem up to k.
+
+    Widths shrink along the ladder, but for rounding: it is halved, not walked, and where its last
+    step is still too wide there is no such run.
+    """
+
+    def run(samples: int) -> RunSize:
         counts = expected_counts(density, problems, samples)
         estimate = forecast_coverage(counts, samples, [k], level=level).estimates[0]
-        if estimate.high - estimate.low <= width:
-            return RunSize(samples, problems, estimate.high - estimate.low, extra)
-    return None
+        extra = problems * samples - now.problems * now.samples
+        return RunSize(samples, problems, estimate.high - estimate.low, extra)
+
+    ladder = _ladder(now, problems, k=k, width=width)
+    best = run(ladder[-1]) if ladder else None
+    if best is None or best.width > width:
+        return None
+    first, last = 0, len(ladder) - 1
+    while first < last:
+        middle = (first + last) // 2
+        tried = run(ladder[middle])
+        if tried.width <= width:
+            best, last = tried, middle
+        else:
+            first = middle + 1
+    return best
+
+
+def _ladder(now: RunSize, problems: int, *, k: int, width: float) -> list[int]:
+    """Return samples per problem to try: more than are in hand, and the run in hand if narrow."""
+    steps = np.unique(np.geomspace(now.samples, k - 1, STEPS).astype(int)).tolist()
+    extra = [problems * samples - now.problems * now.samples for samples in steps]
+    least = 0 if now.width <= width else 1
+    return [samples for samples, more in zip(steps, extra, strict=True) if more >= least]

@@ -59,7 +59,9 @@ class Posterior:
         chance = np.zeros(len(self.probability))
         for size, many in zip(sizes, count, strict=True):
             still = self.family.weights @ np.exp(max(k, float(size)) * LOG_MISS)
-            chance += many * (1 - still / (self.family.weights @ np.exp(float(size) * LOG_MISS)))
+            now = self.family.weights @ np.exp(float(size) * LOG_MISS)
+            # a member so easy that it leaves no problem unsolved, in floating point, would solve it
+            chance += many * (1 - np.divide(still, now, out=np.zeros_like(now), where=now > 0))
         return np.asarray(np.clip(chance / max(count.sum(), 1), 0.0, 1.0))
 
     def density(self) -> Floats:
