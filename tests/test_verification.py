@@ -1,14 +1,16 @@
 """Verification judges what is not judged, streams, and never turns an error into an answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vervet.engines import Local
-from vervet.errors import ConfigError, SandboxError
+from vervet.errors import AccessError, ConfigError, SandboxError
 from vervet.sampling import sample
 from vervet.store import Run, open_run
 from vervet.types import Outcome, Problem, Progress, Sample, Verdict
@@ -141,6 +143,71 @@ def test_a_wrong_setting_stops_at_once(run: Run) -> None:
         verify(run, Exact({5: ConfigError("no key for the judge")}))
     with pytest.raises(ConfigError, match="trials = 0"):
         verify(run, Exact(), trials=0)
+
+
+def test_a_key_that_is_refused_stops_at_once(run: Run) -> None:
+    exact = Exact({5: AccessError("http://judge: HTTP 401: wrong key")})
+    with pytest.raises(ConfigError, match=r"HTTP 401: wrong key\. Check the key"):
+        verify(run, exact, engine=FAST)
+    assert len(exact.judged) < 60
+
+
+HOLDER = """
+import asyncio, sys
+from vervet.store import open_run
+from vervet.types import Outcome, Verdict
+from vervet.verification import verify
+
+class Exact:
+    id = "exact-1"
+    async def verify(self, problem, sample, trial, /):
+        print("judging", flush=True)
+        await asyncio.sleep(60)
+
+verify(open_run(sys.argv[1]), Exact())
+"""
+
+
+@pytest.fixture
+def holder(run: Run) -> Iterator[subprocess.Popen[str]]:
+    """Another process that judges `run` with the same verifier, and is not done yet."""
+    command = [sys.executable, "-c", HOLDER, run.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "judging\n"
+        yield process
+        process.kill()
+
+
+def test_two_processes_never_judge_the_same(run: Run, holder: subprocess.Popen[str]) -> None:
+    exact = Exact()
+    with pytest.raises(ConfigError, match=r"another process judges .* with exact-1 now"):
+        verify(run, exact)
+    assert exact.judged == []
+    other = Exact()
+    other.id = "exact-2"
+    assert verify(run, other).accepted == 6
+    drawn = sample(run, PROBLEMS, Model(), n=22, then=[Judging(run, exact)], engine=FAST)
+    (judged,) = drawn.then
+    assert {index for _, index, _ in exact.judged} == {20, 21}
+    assert (judged.wanted, judged.accepted + judged.rejected, judged.elsewhere) == (6, 6, 60)
+    assert "left 60 to another process" in str(judged)
+    holder.kill()
+    holder.wait()
+    assert verify(run, exact).present == 6
+    assert len(exact.judged) == len(set(exact.judged)) == 66
+
+
+def test_a_verifier_that_cannot_begin_claims_nothing(run: Run) -> None:
+    class Broken(Exact):
+        def describe(self) -> Mapping[str, Any]:
+            raise ConfigError("no model")
+
+    with pytest.raises(ConfigError, match="no model"):
+        verify(run, Broken())
+    taken = "from vervet.store import open_run; import sys; run = open_run(sys.argv[1]);"
+    taken += "sys.exit(not run.claim('verify exact-1 all', range(1)))"
+    assert subprocess.run([sys.executable, "-c", taken, run.url], check=False).returncode == 0
 
 
 def test_the_verifier_says_how_much_at_once_and_is_closed(run: Run) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vervet.engines import Channel, Engine, Local, Meter, Worker, WorkerLostError, bridge, fill
-from vervet.errors import ConfigError, StoreError, VervetError
+from vervet.errors import AccessError, ConfigError, StoreError, VervetError
 from vervet.store import Run
 from vervet.store.columns import grouped
 from vervet.types import Outcome, Problem, Sample, Verdict, Verifier, Watcher, silent
@@ -19,6 +19,8 @@ VERDICT_KEY = (*VERDICT_GROUP, "index")
 TRIES = 5
 """Workers that may be lost over one judgement."""
 NONE = np.empty(0, dtype=np.int32)
+WHOLE = range(1)
+"""What is claimed of a verifier's work on a run: all of what is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,15 @@ class Judged:
     reasons: dict[str, int] = field(default_factory=dict)
     """Why judging failed: detail to number of verdicts."""
     seconds: float = 0.0
+    elsewhere: int = 0
+    """Recorded before and left to another process, which judges the run with this verifier."""
 
     def __str__(self) -> str:
         made = self.accepted + self.rejected
         first = f"judged {made:,} of {self.wanted:,} ({self.present:,} were there)"
         lines = [f"{first}: {self.accepted:,} accepted, {self.rejected:,} rejected"]
+        if self.elsewhere:
+            lines.append(f"left {self.elsewhere:,} to another process that judges them now")
         if self.errors:
             lines.append(f"failed to judge {self.errors:,}; the same command tries them again:")
             lines += [f"  {count:,} × {reason}" for reason, count in self.reasons.items()]
@@ -68,20 +74,29 @@ def verify(
 ) -> Judged:
     """Judge every sample that has no verdict of `verifier`, or only an error; store as they come.
 
-    `samplers` limits it to samples of these ids. An interrupt keeps everything that finished. Two
-    processes that verify one run at once may judge a sample twice; it is one verdict.
+    `samplers` limits it to samples of these ids. An interrupt keeps everything that finished.
 
     Raises:
-        ConfigError: trials < 1.
+        ConfigError: trials < 1, another process judges this run with this verifier now, or the
+            endpoint of a judge refuses the key or the model.
         StoreError: a batch could not be stored; all before it is.
     """
     judging = Judging(run, verifier, trials=trials, samplers=samplers, engine=engine, watch=watch)
     judging.prepare(0)
+    if not judging.ours:
+        raise ConfigError(
+            f"another process judges {run.url} with {verifier.id} now. Let it end, or end it: what "
+            "it leaves is judged by the same command."
+        )
     return bridge.run(judging.run(None))
 
 
 class Judging:
-    """One verifier at work on a run: a stage for `sample`, or by itself behind `verify`."""
+    """One verifier at work on a run: a stage for `sample`, or by itself behind `verify`.
+
+    What is recorded is judged by the first process that comes, which claims it as long as it lives;
+    fresh samples are judged by the process that drew them. So no sample is judged twice.
+    """
 
     def __init__(
         self,
@@ -103,16 +118,32 @@ class Judging:
         self.watch = watch
         self.outcomes: Counter[Outcome] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.ours = False
+        """Whether what is recorded is for this process to judge."""
+        self._scope = f"verify {verifier.id} {self.samplers or 'all'}"
 
     def prepare(self, coming: int, /) -> None:
         """Look at what is recorded; `coming` more samples may be drawn."""
+        self.ours = self.store.claim(self._scope, WHOLE)
+        try:
+            self._look(coming)
+        except BaseException:
+            self._release()
+            raise
+
+    def _release(self) -> None:
+        if self.ours:
+            self.store.release(self._scope, WHOLE)
+
+    def _look(self, coming: int) -> None:
         describe = getattr(self.verifier, "describe", dict)
         self.store.describe("verifiers", self.verifier.id, describe())
         self.problems = {problem.id: problem for problem in self.store.problems()}
         self.backlog = Backlog(self.store, self.verifier.id, self.trials, self.samplers)
         self._introduce()
         present = self.backlog.present
-        total = present + self.backlog.left + coming * self.trials
+        recorded = self.backlog.left if self.ours else 0
+        total = present + recorded + coming * self.trials
         self.meter = Meter(
             f"verify {self.verifier.id.partition('@')[0]}", self.watch, total=total, done=present
         )
@@ -128,7 +159,7 @@ class Judging:
     async def run(self, fresh: Channel[Sample] | None, /) -> Judged:
         """Judge what is recorded, and `fresh` samples until they end."""
         lanes = getattr(self.verifier, "concurrency", None) or self.engine.concurrency
-        supply = Supply(self.backlog, fresh, self.trials)
+        supply = Supply(self.backlog if self.ours else None, fresh, self.trials)
         judges = Judges(self.verifier, self.problems)
         try:
             async with self.engine.spread(judges) as spread:
@@ -137,6 +168,7 @@ class Judging:
                     engine=self.engine, concurrency=lanes,
                 )  # fmt: skip
         finally:
+            self._release()
             self.meter.tell()
             await judges.aclose()
         return self._judged()
@@ -162,7 +194,8 @@ class Judging:
         present = self.backlog.present
         return Judged(
             self.verifier.id, present + accepted + rejected + errors, present, accepted, rejected,
-            errors, self.backlog.retried, dict(self.reasons.most_common(20)), self.meter.seconds,
+            errors, self.backlog.retried if self.ours else 0, dict(self.reasons.most_common(20)),
+            self.meter.seconds, 0 if self.ours else self.backlog.left,
         )  # fmt: skip
 
 
@@ -184,6 +217,10 @@ class Judges:
             verdict = await self.verifier.verify(problem, sample, trial)
         except (ConfigError, StoreError):
             raise
+        except AccessError as error:
+            raise ConfigError(
+                f"{error}. Check the key, the model's name and the address."
+            ) from error
         except VervetError as error:
             yield self.error(item, str(error))
         except Exception as error:  # noqa: BLE001 - a verifier's crash is its verdict: ERROR
@@ -277,8 +314,8 @@ class Backlog:
 class Supply:
     """Gives judgements to make: fresh samples first, else the backlog, else waits for fresh."""
 
-    def __init__(self, backlog: Backlog, fresh: Channel[Sample] | None, trials: int) -> None:
-        self._batches: Iterator[list[Item]] | None = backlog.batches()
+    def __init__(self, backlog: Backlog | None, fresh: Channel[Sample] | None, trials: int) -> None:
+        self._batches: Iterator[list[Item]] | None = backlog.batches() if backlog else None
         self._fresh = fresh
         self._trials = range(trials)
         self._ready: deque[Item] = deque()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from vervet import doors
-from vervet.errors import ConfigError, VerifierError
+from vervet.errors import AccessError, ConfigError, VerifierError
 from vervet.testing import check_verifier
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.combine import all_of, any_of, first_of, weighted
@@ -47,6 +47,34 @@ class Says:
 async def outcome_of(verifier: Any) -> Outcome:
     verdict: Verdict = await verifier.verify(PROBLEM, SAMPLE, 0)
     return verdict.outcome
+
+
+class Refuses(Says):
+    """Cannot judge anything, and says so; notes that it was closed."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(ACCEPT, name="refuses")
+        self.error, self.closed = error, False
+
+    async def verify(self, *asked: object) -> Verdict:
+        del asked
+        raise self.error
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("error", [ConfigError("no Docker"), AccessError("HTTP 401")])
+@pytest.mark.parametrize("whole", [all_of, any_of, first_of, weighted, cached, repeated])
+async def test_a_part_that_can_judge_nothing_ends_it_and_every_part_is_closed(
+    whole: Any, error: Exception
+) -> None:
+    part = Refuses(error)
+    verifier = whole([part])
+    with pytest.raises(type(error)):
+        await verifier.verify(PROBLEM, SAMPLE, 0)
+    await verifier.aclose()
+    assert part.closed
 
 
 @pytest.mark.parametrize("outcomes", list(product((ACCEPT, REJECT, ERROR), repeat=3)))

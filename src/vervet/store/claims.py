@@ -1,8 +1,8 @@
-"""Which process draws what: advisory locks that end with the process, however it ends.
+"""Which process draws or judges what: advisory locks that end with it, however it ends.
 
 A claim is a POSIX lock on a range of bytes of one empty file of the run: an offset for the problem
-and sampler, plus the indices. Nothing depends on claims but money: without them (object stores,
-file systems without locks) a row may be drawn twice, and is one row all the same.
+and sampler (or the verifier), plus the indices. Nothing depends on claims but money: without them
+(object stores, file systems without locks) a row may be made twice, and is one row all the same.
 """
 
 import os
@@ -21,7 +21,7 @@ _OPEN: dict[Path, int] = {}
 
 
 class Claims:
-    """Claims of this process on the samples of a run."""
+    """Claims of this process on the work on a run."""
 
     def __init__(self, path: Path | None) -> None:
         self._file = None if path is None or fcntl is None else _descriptor(path)

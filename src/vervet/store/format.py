@@ -17,7 +17,7 @@ problems/  samples/  verdicts/  selections/      one folder of Parquet shards fo
 samplers/  verifiers/     one small JSON file for each: its id and its settings, never a key
 log/                      JSON lines: failed requests, shards set aside
 tmp/                      files being written; swept when an hour old
-claims.lock               empty; which process draws what, as locks that end with it
+claims.lock               empty; which process draws or judges what, as locks that end with it
 ```
 
 A table is the **set union of its shards by key**. A shard is called

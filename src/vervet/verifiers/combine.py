@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from vervet import registry
-from vervet.errors import ConfigError, VervetError
+from vervet.errors import AccessError, ConfigError, VervetError
 from vervet.types import Outcome, Problem, Sample, Verdict, Verifier
 from vervet.verifiers.answer import Traits, named
 
@@ -72,6 +72,10 @@ class Combined:
         score = BEST[self.rule](scores) if scores else None
         return summary(self.id, outcome, verdicts, score)
 
+    async def aclose(self) -> None:
+        """Close what the parts hold."""
+        await close_all(self.parts)
+
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
@@ -108,6 +112,10 @@ class Weighted:
             outcome = ERROR
         failed = any(verdict.outcome is ERROR for verdict in verdicts)
         return summary(self.id, outcome, verdicts, None if failed else low)
+
+    async def aclose(self) -> None:
+        """Close what the parts hold."""
+        await close_all(self.parts)
 
 
 def all_of(of: Parts) -> Combined:
@@ -186,9 +194,16 @@ def _named(spec: str) -> Verifier:
 
 
 async def ask(part: Verifier, problem: Problem, sample: Sample, trial: int) -> Verdict:
-    """Return a part's verdict; its failure is an ERROR of its own, not of the whole."""
+    """Return a part's verdict; its failure is an ERROR of its own, not of the whole.
+
+    Raises:
+        ConfigError: it cannot judge anything as it is set up.
+        AccessError: its endpoint turns us away for good.
+    """
     try:
         return await part.verify(problem, sample, trial)
+    except (ConfigError, AccessError):
+        raise
     except VervetError as cause:
         return Verdict(
             sample.problem_id,
@@ -199,6 +214,14 @@ async def ask(part: Verifier, problem: Problem, sample: Sample, trial: int) -> V
             ERROR,
             detail=str(cause),
         )
+
+
+async def close_all(parts: Sequence[Verifier]) -> None:
+    """Close what verifiers hold: processes, connections, checkouts."""
+    for part in parts:
+        close = getattr(part, "aclose", None)
+        if close is not None:
+            await close()
 
 
 def score_range(verdict: Verdict) -> tuple[float, float]:

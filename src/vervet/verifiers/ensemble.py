@@ -17,7 +17,7 @@ from vervet import registry
 from vervet.errors import ConfigError, boundary
 from vervet.types import Outcome, Problem, Sample, Verdict, Verifier
 from vervet.verifiers.answer import Traits, named
-from vervet.verifiers.combine import ask, concurrency_of, summary, traits_of
+from vervet.verifiers.combine import ask, close_all, concurrency_of, summary, traits_of
 from vervet.verifiers.recorded import mean_score
 
 VERSION = "1"
@@ -92,10 +92,7 @@ class Ensemble:
 
     async def aclose(self) -> None:
         """Close what the judges hold."""
-        for judge in self.judges:
-            end = getattr(judge, "aclose", None)
-            if end is not None:
-                await end()
+        await close_all(self.judges)
 
 
 def made(parts: Sequence[Part], intercept: float, threshold: float = 0.5) -> Ensemble:

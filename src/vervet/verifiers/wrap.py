@@ -9,7 +9,15 @@ from typing import Any
 from vervet.errors import ConfigError
 from vervet.types import Outcome, Problem, Sample, Verdict, Verifier
 from vervet.verifiers.answer import named
-from vervet.verifiers.combine import Parts, ask, concurrency_of, parts_of, summary, traits_of
+from vervet.verifiers.combine import (
+    Parts,
+    ask,
+    close_all,
+    concurrency_of,
+    parts_of,
+    summary,
+    traits_of,
+)
 
 REMEMBERED = 100_000
 MILLION = 1e6
@@ -51,6 +59,10 @@ class Cached:
             completion_tokens=None if found.completion_tokens is None else 0,
             seconds=None if found.seconds is None else 0.0,
         )
+
+    async def aclose(self) -> None:
+        """Close what the verifier inside holds."""
+        await close_all([self.inside])
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +161,7 @@ class Limited:
 
     async def aclose(self) -> None:
         """Close what the verifier inside holds."""
-        end = getattr(self.inside, "aclose", None)
-        if end is not None:
-            await end()
+        await close_all([self.inside])
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +187,10 @@ class Repeated:
         share = said.count(Outcome.ACCEPT) / len(said)
         outcome = Outcome.ACCEPT if share > 0.5 else Outcome.REJECT  # noqa: PLR2004 - a majority
         return replace(summary(self.id, outcome, verdicts, share), trial=trial)
+
+    async def aclose(self) -> None:
+        """Close what the verifier inside holds."""
+        await close_all([self.inside])
 
 
 def cached(of: Verifier | Parts, *, remembered: int = REMEMBERED) -> Cached:
