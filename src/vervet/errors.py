@@ -13,8 +13,9 @@
 A wrong candidate is never an error: it is a `Verdict`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
 
 
 class VervetError(Exception):
@@ -67,3 +68,44 @@ def boundary(error: type[VervetError], what: str) -> Iterator[None]:
         raise
     except Exception as cause:
         raise error(f"{what}: {type(cause).__name__}: {cause}") from cause
+
+
+def shown(url: str) -> str:
+    """Return `url` as a message may show it, without what may be secret: user, password, query.
+
+    >>> shown("https://me:secret@host.example:8000/v1?api-key=abc")
+    'https://host.example:8000/v1'
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that cannot be read"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def hidden(url: str) -> list[str]:
+    """Return the parts of `url` that `shown` leaves out.
+
+    >>> hidden("https://me:secret@host.example:8000/v1?api-key=abc")
+    ['me', 'secret', 'api-key=abc']
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return [url]
+    return [part for part in (parts.username, parts.password, parts.query) if part]
+
+
+SHORTEST_SECRET = 4
+"""Characters: replacing anything shorter would only garble the message."""
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` with every secret in it replaced.
+
+    >>> masked("you sent sk-abcdef", ["sk-abcdef", ""])
+    'you sent ***'
+    """
+    for secret in secrets:
+        text = text.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else text
+    return text

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from vervet.errors import ConfigError, ModelError
+from vervet.errors import AccessError, ConfigError, ModelError
 from vervet.models.concurrency import START
 from vervet.models.openai_api import OpenAI
 from vervet.models.openai_settings import Generation, Link
@@ -146,6 +146,25 @@ async def test_a_wrong_key_or_model_ends_the_run_with_one_line(
         with pytest.raises(ConfigError, match=f"HTTP {status}: no such model. Check the key"):
             await asyncio.to_thread(sample, run, problems, sampler, n=4)
     assert len(endpoint.asked) < 2 * START, "those in flight, and a few that took their places"
+
+
+@pytest.mark.parametrize(("good", "kind"), [(0, AccessError), (1, ModelError)])
+async def test_a_question_is_refused_for_good_only_where_nothing_was_ever_answered(
+    lab: ModuleType, good: int, kind: type[ModelError]
+) -> None:
+    async def refuse(body: Body, count: int) -> Any:
+        if count <= good:
+            return await lab.obliging(body, count)
+        return web.json_response({"error": {"message": "wrong key sk-secret-key"}}, status=401)
+
+    async with lab.serve(refuse) as endpoint:
+        sampler = lab.model(endpoint)
+        for _ in range(good):
+            await sampler.ask("1 + 1?", 0)
+        with pytest.raises(ModelError, match=r"HTTP 401: wrong key \*\*\*") as caught:
+            await sampler.ask("1 + 1?", 1)
+        await sampler.aclose()
+    assert type(caught.value) is kind
 
 
 @pytest.mark.parametrize(("good", "words"), [(1, "no access"), (0, "your input was flagged")])
@@ -374,6 +393,19 @@ async def test_a_text_that_is_not_unicode_can_be_stored(lab: ModuleType) -> None
 def test_the_transport_masks_what_a_server_echoes() -> None:
     import numpy as np  # noqa: PLC0415 - one test needs it
 
-    link = Link(api_key="sk-abcdef", headers={"api-key": "other-secret"})
+    link = Link(
+        base_url="https://user:passw0rd@h/v1?token=t0ken",
+        api_key="sk-abcdef",
+        headers={"api-key": "other-secret"},
+        proxy="http://user:pr0xyword@p:1",
+    )
     transport = Transport(link, "http://h/v1", np.random.default_rng(0))
     assert transport.masked("you sent sk-abcdef, other-secret") == "you sent ***, ***"
+    assert transport.masked("to passw0rd@h?token=t0ken by pr0xyword") == "to ***@h?*** by ***"
+
+
+@pytest.mark.parametrize("url", ["http://u:passw0rd@h:99999/v1", "http://u:passw0rd@[::1/v1"])
+def test_an_address_that_cannot_be_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigError, match="is not an address like") as refused:
+        Link(base_url=url)
+    assert "passw0rd" not in str(refused.value)

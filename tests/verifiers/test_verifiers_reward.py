@@ -138,3 +138,36 @@ def test_identity_depends_on_what_the_score_means_not_on_the_address() -> None:
 def test_bad_settings_are_one_clear_line(settings: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         reward("rm", **{"base_url": "http://a", **settings})
+
+
+async def test_an_address_with_secrets_is_asked_whole_and_shown_without() -> None:
+    asked: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request.path_qs)
+        return web.Response(status=418, text="you sent token=t0ken")
+
+    app = web.Application()
+    app.router.add_post("/{rest:.*}", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://me:passw0rd@127.0.0.1:{runner.addresses[0][1]}/v1?token=t0ken"
+    verifier = reward("rm", base_url=url)
+    with pytest.raises(VerifierError) as refused:
+        await verifier.verify(PROBLEM, SAMPLE, 0)
+    await runner.cleanup()
+    assert asked == ["/v1/score?token=t0ken"]
+    assert "HTTP 418: you sent ***" in str(refused.value)
+    for text in (str(refused.value), repr(verifier)):
+        assert "passw0rd" not in text
+        assert "t0ken" not in text
+
+
+async def test_a_reply_without_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch, serve: Serve
+) -> None:
+    monkeypatch.setattr("vervet.verifiers.endpoint.LONGEST_REPLY", 1_000)
+    url, _ = await serve({"data": "x" * 2_000})
+    with pytest.raises(VerifierError, match="a reply of more than 1,000 bytes"):
+        await reward("rm", base_url=url).verify(PROBLEM, SAMPLE, 0)

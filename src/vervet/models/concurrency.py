@@ -75,9 +75,12 @@ class Connections:
 
     def complained(self, sent_at: float, factor: float, pause: float = 0.0) -> None:
         """Count a complaint about a request sent at `sent_at`; hold everything for `pause`."""
-        now = monotonic()
-        self._resume_at = max(self._resume_at, now + pause)
+        self.hold(pause)
         self._slow_start = False
         if sent_at >= self._cut_at:
             self.size = max(1.0, self.size * factor)
-            self._cut_at = now
+            self._cut_at = monotonic()
+
+    def hold(self, seconds: float) -> None:
+        """Send nothing more for so long."""
+        self._resume_at = max(self._resume_at, monotonic() + seconds)

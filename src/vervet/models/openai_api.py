@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from vervet.errors import AccessError, ConfigError, ModelError
+from vervet.errors import AccessError, ConfigError, ModelError, shown
 from vervet.models import hosts
 from vervet.models.identity import sampler_id, seed_for, take_consecutive
 from vervet.models.openai_answers import FEWER, LISTING, MOST_ALTERNATIVES, answered, wanted
 from vervet.models.openai_errors import FILTERED, Refused
-from vervet.models.openai_settings import Generation, Link, shown
+from vervet.models.openai_settings import Generation, Link
 from vervet.models.openai_transport import Transport
 from vervet.models.openai_usage import Request, samples_from
 from vervet.models.openai_wire import (
@@ -130,6 +130,7 @@ class OpenAI:
         """Answer one prompt, with the likeliest alternatives of every token where they are given.
 
         Raises:
+            AccessError: the key or the model is refused, before anything was ever had.
             ModelError: the endpoint failed, or refuses more than it can be spared.
         """
         transport = await self._open()
@@ -144,8 +145,7 @@ class OpenAI:
                 reply, _ = await transport.post(body, partial(answered, self.generation.endpoint))
             except Refused as refused:
                 if not self._asks_less(refused, body):
-                    said = transport.masked(f"{shown(transport.url)}: {refused}")
-                    raise ModelError(said) from refused
+                    raise _turned_away(transport, refused) from refused
             else:
                 return reply
 
@@ -248,9 +248,14 @@ class OpenAI:
             )  # refused again: it was not n
             self.traits.most = 1
             return Brought(alone.samples, alone.missing + chunk[1:])
-        hopeless = not transport.answered and refused.said.is_about_us(refused.status)
-        kind = AccessError if hopeless else ModelError
-        raise kind(transport.masked(f"{shown(transport.url)}: {refused}")) from refused
+        raise _turned_away(transport, refused) from refused
+
+
+def _turned_away(transport: Transport, refused: Refused) -> ModelError:
+    """Return a refusal as an error: about us where nothing was ever answered."""
+    hopeless = not transport.answered and refused.said.is_about_us(refused.status)
+    kind = AccessError if hopeless else ModelError
+    return kind(transport.masked(f"{shown(transport.url)}: {refused}"))
 
 
 def connect(model: str = "", *, host: str = "", **settings: Any) -> OpenAI:  # noqa: ANN401

@@ -10,7 +10,7 @@ from math import inf
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 
-from vervet.errors import ConfigError
+from vervet.errors import ConfigError, shown
 from vervet.types import NOTHING
 
 Kind = Literal["chat", "completions"]
@@ -86,8 +86,7 @@ class Link:
     """Bytes of a reply beyond which it is refused."""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        good = is_address(self.base_url)
         _require(good, "base_url", shown(self.base_url), "an address like http://localhost:8000/v1")
         for name in ("samples_per_request", "max_connections", "tries", "max_body"):
             _within(name, getattr(self, name), 1, inf)
@@ -106,14 +105,17 @@ class Link:
         return urlunsplit(parts._replace(path=root + PATHS[endpoint]))
 
 
-def shown(url: str) -> str:
-    """Return `url` without what may be secret: user, password, query.
+def is_address(url: str) -> bool:
+    """Whether requests can be sent there.
 
-    >>> shown("https://me:secret@host.example:8000/v1?api-key=abc")
-    'https://host.example:8000/v1'
+    >>> is_address("http://localhost:8000/v1"), is_address("localhost"), is_address("http://h:99999")
+    (True, False, False)
     """
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _strings(given: Any) -> tuple[str, ...]:  # noqa: ANN401 - as a user wrote it

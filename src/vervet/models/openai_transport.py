@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import aiohttp
 import numpy as np
 
-from vervet.errors import ModelError
+from vervet.errors import ModelError, hidden, masked, shown
 from vervet.models.concurrency import Connections
-from vervet.models.openai_errors import Kind, Trouble, judge, one_line
+from vervet.models.openai_errors import Kind, Refused, Trouble, judge, one_line
 from vervet.models.openai_servers import dies_of_seeds
-from vervet.models.openai_settings import Link, shown
+from vervet.models.openai_settings import Link
 from vervet.models.openai_wire import Malformed, Traits
 
 T = TypeVar("T")
@@ -67,6 +67,10 @@ class Transport:
             sent_at = monotonic()
             try:
                 reply = read(await self._once(data))
+            except Refused:
+                if not self.answered:  # it may be about us: then none of the others need be sent
+                    self.connections.hold(FIRST_WAIT)
+                raise
             except (Trouble, Malformed) as failure:
                 trouble = _as_trouble(failure)
                 self._slow_down(trouble, sent_at)
@@ -86,10 +90,10 @@ class Transport:
         return self.masked(f"{shown(self.url)}: {trouble} ({tries})")
 
     def masked(self, text: str) -> str:
-        """Return `text` without the key, should a server have echoed it."""
-        for secret in (self._link.api_key, *self._link.headers.values()):
-            text = text.replace(secret, "***") if len(secret) > 3 else text  # noqa: PLR2004
-        return text
+        """Return `text` without what is secret, should a server or a library have echoed it."""
+        link = self._link
+        addresses = (*hidden(link.base_url), *hidden(link.proxy or ""))
+        return masked(text, [link.api_key, *link.headers.values(), *addresses])
 
     def _wait(self, attempt: int, trouble: Trouble) -> float:
         """Return the seconds before the next try: doubling, jittered, at least what was asked."""
@@ -112,7 +116,7 @@ class Transport:
         except TimeoutError as error:
             raise Trouble(Kind.OVERLOADED, self._too_slow(error), grave=True) from error
         except aiohttp.ClientSSLError as error:
-            raise ModelError(f"{shown(self.url)}: {_broken(error)}") from error
+            raise ModelError(self.masked(f"{shown(self.url)}: {_broken(error)}")) from error
         except (aiohttp.ClientError, OSError) as error:
             unreached = isinstance(error, aiohttp.ClientConnectorError) and not self._reached
             raise Trouble(Kind.BROKEN, _broken(error), grave=unreached) from error

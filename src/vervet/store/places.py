@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from vervet.errors import StoreError
+from vervet.errors import StoreError, shown
 
 LEFTOVER_SECONDS = 3600.0
 """A temporary file this old belongs to a writer that died."""
@@ -132,8 +132,8 @@ class RemoteFolder:
     """A folder on an object store, with a local mirror of its shards."""
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        self.files, self.root = _open_filesystem(self.url)
+        self.url = shown(url).rstrip("/")
+        self.files, self.root = _open_filesystem(url.rstrip("/"))
         mirror = tempfile.mkdtemp(prefix="vervet-")
         weakref.finalize(self, shutil.rmtree, mirror, ignore_errors=True)
         self.mirror = Path(mirror) / "mirror"
@@ -209,7 +209,7 @@ def _open_filesystem(url: str) -> tuple[Any, str]:
         extra = "s3" if url.startswith("s3") else "remote"
         hint = f" Install it: pip install 'vervet[{extra}]'."
         raise StoreError(
-            f"cannot open {url}: {error}.{hint if isinstance(error, ImportError) else ''}"
+            f"cannot open {shown(url)}: {error}.{hint if isinstance(error, ImportError) else ''}"
         ) from error
     return files, str(root).rstrip("/")
 

@@ -1,14 +1,16 @@
 """One JSON question to a model server, asked until it is answered or clearly will not be."""
 
 import asyncio
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from vervet.errors import ConfigError, VerifierError
+from vervet.errors import ConfigError, VerifierError, hidden, masked, shown
 
 RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
@@ -19,7 +21,8 @@ LONGEST_REPLY = 64 << 20
 class Endpoint:
     """Where to ask. The address is provenance; it is no part of a verifier's identity."""
 
-    base_url: str
+    base_url: str = field(repr=False)
+    """May hold a user, a password or a token: messages show it without."""
     api_key: str = field(default="", repr=False)
     seconds: float = 600.0
     """Wall time of one try."""
@@ -31,7 +34,9 @@ class Endpoint:
         Raises:
             VerifierError: it refuses, or every try failed; the message says how the last one did.
         """
-        url = f"{self.base_url.rstrip('/')}/{path.lstrip('/')}" if path else self.base_url
+        place = urlsplit(self.base_url)
+        whole = f"{place.path.rstrip('/')}/{path.lstrip('/')}" if path else place.path
+        url = urlunsplit(place._replace(path=whole))
         why = ""
         for attempt in range(self.tries):
             try:
@@ -39,11 +44,15 @@ class Endpoint:
             except Later as later:
                 why, wait = str(later), later.wait
             except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as cause:
-                why, wait = f"{type(cause).__name__}: {cause}".rstrip(": "), None
+                why, wait = self._masked(f"{type(cause).__name__}: {cause}".rstrip(": ")), None
             if attempt + 1 < self.tries:
                 backoff = FIRST_WAIT * 2**attempt
                 await asyncio.sleep(min(LONGEST_WAIT, backoff if wait is None else wait))
-        raise VerifierError(f"{self.base_url}: {self.tries} tries failed, the last: {why}")
+        where = shown(self.base_url)
+        raise VerifierError(f"{where}: {self.tries} tries failed, the last: {why}")
+
+    def _masked(self, text: str) -> str:
+        return masked(text, [self.api_key, *hidden(self.base_url)])
 
     async def _once(self, url: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any JSON
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
@@ -54,10 +63,21 @@ class Endpoint:
         ):
             if reply.status in RETRIED:
                 raise Later(f"HTTP {reply.status}", _seconds(reply.headers.get("Retry-After")))
+            answer = await _bounded(reply)
             if reply.status >= 400:  # noqa: PLR2004 - HTTP's line between answers and refusals
-                said = " ".join((await reply.text())[:200].split())
-                raise VerifierError(f"{self.base_url}: HTTP {reply.status}: {said}")
-            return await reply.json(content_type=None)
+                said = self._masked(" ".join(answer.decode("utf-8", "replace")[:200].split()))
+                raise VerifierError(f"{shown(self.base_url)}: HTTP {reply.status}: {said}")
+            return json.loads(answer)
+
+
+async def _bounded(reply: aiohttp.ClientResponse) -> bytes:
+    """Return the whole body, unless it has no end."""
+    body = bytearray()
+    async for chunk in reply.content.iter_any():
+        body += chunk
+        if len(body) > LONGEST_REPLY:
+            raise VerifierError(f"a reply of more than {LONGEST_REPLY:,} bytes")
+    return bytes(body)
 
 
 class Later(Exception):  # noqa: N818 - what the server said, not what is wrong
@@ -85,5 +105,7 @@ def endpoint(what: str, base_url: str, **limits: Any) -> Endpoint:  # noqa: ANN4
     if not address:
         raise ConfigError(f"{what}: where is the model? Say base_url= or set OPENAI_BASE_URL.")
     if not address.startswith(("http://", "https://")):
-        raise ConfigError(f"{what}: base_url {address!r} does not begin with http:// or https://.")
+        raise ConfigError(
+            f"{what}: base_url {shown(address)!r} does not begin with http:// or https://."
+        )
     return Endpoint(address, os.environ.get("OPENAI_API_KEY", ""), **limits)

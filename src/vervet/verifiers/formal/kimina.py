@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from vervet.errors import VerifierError, boundary
+from vervet.errors import VerifierError, boundary, shown
 
 GRACE_SECONDS = 90.0
 """What a server may need besides the proof: a free REPL, importing Mathlib."""
@@ -37,7 +37,7 @@ class Kimina:
             "debug": False,
             "reuse": True,
         }
-        with boundary(VerifierError, f"lean server {self.url}"):
+        with boundary(VerifierError, f"lean server {shown(self.url)}"):
             result = _result(await self.post(asked), name)
         return _response(result, self.seconds), header.count("\n") + 1
 
@@ -52,7 +52,7 @@ class Kimina:
         ):
             if reply.status != 200:  # noqa: PLR2004 - HTTP
                 text = (await reply.text())[:200]
-                raise VerifierError(f"lean server {self.url}: status {reply.status}: {text}")
+                raise VerifierError(f"lean server {shown(self.url)}: status {reply.status}: {text}")
             answer: Mapping[str, Any] = await reply.json()
             await asyncio.sleep(0)
             return answer
