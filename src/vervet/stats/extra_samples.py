@@ -106,7 +106,7 @@ def expected_counts(density: Floats, problems: int, samples: int) -> Ints:
     """
     middle = (np.arange(problems) + 0.5) / problems
     place = np.searchsorted(np.cumsum(density), middle).clip(max=len(density) - 1)
-    chance = (np.arange(1, problems + 1) * GOLDEN) % 1.0
+    chance = np.asarray((np.arange(1, problems + 1) * GOLDEN) % 1.0, dtype=np.float64)
     return _binomial_quantile(chance, samples, rates()[place])
 
 
