@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from vervet.errors import ConfigError, ModelError, NotRecorded
+from vervet.planning import Orders, archive
+from vervet.planning.replay import outcome
 from vervet.policies.flow import Pool, Recorded, name_of, replay
 from vervet.policies.index import Index, replay_together
 from vervet.policies.majority import Majority
@@ -102,7 +104,13 @@ def drawn(problems: int, n: int, seed: int) -> list[tuple[Problem, Recorded]]:
     for p in range(problems):
         right = rng.beta(0.8, 0.8)
         shares = [right, *((1 - right) * rng.dirichlet([0.5] * 5))]
-        samples = [Sample(f"p{p}", "m", i, str(rng.choice(6, p=shares))) for i in range(n)]
+        samples = [
+            Sample(
+                f"p{p}", "m", i, str(rng.choice(6, p=shares)),
+                completion_tokens=1 + i % 3, seconds=2.0,
+            )
+            for i in range(n)
+        ]  # fmt: skip
         verdicts = {
             ("m", s.index, "v"): [
                 Verdict(s.problem_id, "m", s.index, "v", 0,
@@ -138,6 +146,39 @@ def test_the_same_budget_brings_more_than_spread_evenly(by: str) -> None:
             right([replay(plain, *row, order) for row, order in zip(rows, orders, strict=True)])
         )
     assert np.mean(index) > np.mean(even)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Index("v", 6, limit=30),
+        Index("v", 9, limit=10),
+        Index("v", 4, limit=30, by="accepted"),
+        Index("v", 9, limit=30, unit="tokens"),
+    ],
+    ids=name_of,
+)
+def test_many_orders_at_once_are_each_order_alone(policy: Index) -> None:
+    rows = drawn(20, 30, 5)
+    kept = archive(rows, "v")
+    orders = Orders.random(kept, 3)
+    found = outcome(policy, kept, orders)
+    for place in range(3):
+        each = [{"m": order[place].tolist()} for order in orders.by_model["m"]]
+        told = replay_together(policy, rows, each)
+        assert [len(pool.samples) for _, pool in told] == found.samples[:, place].tolist()
+        assert [pool.tokens for _, pool in told] == found.tokens[:, place].tolist()
+        good = [
+            s.index is not None and kept.shelves["m"].right[p, s.index] == 1
+            for p, (s, _) in enumerate(told)
+        ]
+        assert good == (found.right[:, place] > 0).tolist()
+
+
+def test_a_budget_is_answered_when_its_last_round_is_over() -> None:
+    kept = archive(drawn(4, 9, 2), "v")
+    found = outcome(Index("v", 3), kept, Orders.random(kept, 2))
+    assert found.seconds.tolist() == [[2.0, 2.0]] * 4
 
 
 def test_alone_it_spends_its_budget_on_the_one_problem() -> None:

@@ -229,3 +229,27 @@ def _votes(codes: Ints) -> Ints:
     flat = row * answers + np.maximum(codes, 0)
     counts = np.bincount(flat[codes >= 0], minlength=rows * answers)
     return np.where(codes >= 0, counts[flat], 0)
+
+
+def all_there(drawn: Ints, asked: Asked, view: View) -> None:
+    """Refuse to say anything about samples or verdicts that were not recorded.
+
+    Raises:
+        NotRecorded: some of the `drawn` samples, or of the verdicts on them, are not there.
+    """
+    have = view.shelf.size[view.problem]
+    if (drawn > have).any():
+        least = int(have.min())
+        raise NotRecorded(
+            f"the policy draws more than the {least} samples recorded of {view.shelf.model!r}. "
+            f"Draw more with `vervet sample -n N`, N > {least}."
+        )
+    limit = int(drawn.max(initial=0))
+    there = np.arange(limit) < drawn[:, None]
+    for verifier, trials in asked:
+        told = view.take(view.heard(verifier).told, limit)
+        if (there & (told < trials)).any():
+            raise NotRecorded(
+                f"{verifier!r} judged a sample {int(told[there].min())} of {trials} times. "
+                f"Run `vervet verify --verifier {verifier} --trials {trials}`."
+            )

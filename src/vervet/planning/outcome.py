@@ -44,6 +44,13 @@ def joined(parts: Sequence[Outcome]) -> Outcome:
     return Outcome(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Outcome)))
 
 
+def beside(parts: Sequence[Outcome]) -> Outcome:
+    """Return the outcomes in all orders, given a few orders at a time."""
+    return Outcome(
+        *(np.concatenate([getattr(p, f.name) for p in parts], axis=1) for f in fields(Outcome))
+    )
+
+
 def switched(first: Outcome, second: Outcome, doubt: NDArray[np.bool_]) -> Outcome:
     """Return `first`, and where in doubt `second` on top of what the first has cost."""
     chosen = (

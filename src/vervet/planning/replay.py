@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vervet.errors import NotRecorded
 from vervet.planning.archive import Archive, Floats, Ints, Shelf
-from vervet.planning.fast import Picked, View, pick
+from vervet.planning.fast import Picked, View, all_there, pick
 from vervet.planning.flows import driven
 from vervet.planning.outcome import Outcome, joined, switched
+from vervet.planning.together import shared
 from vervet.policies.cascade import Cascade
 from vervet.policies.flow import Policy, name_of
+from vervet.policies.index import Index
 from vervet.stats.estimate import Estimate
 from vervet.stats.resampling import mean_interval
 
@@ -135,6 +136,8 @@ def outcome(policy: Policy, archive: Archive, orders: Orders) -> Outcome:
         inner = inner.policy
         model = getattr(inner, "model", None)
     shelf = _shelf(archive, model)
+    if isinstance(policy, Index) and shelf is not None:
+        return shared(policy, shelf, orders.by_model[shelf.model])
     if shelf is not None:
         blocks = _blocks(policy, shelf, orders.by_model[shelf.model])
         if blocks is not None:
@@ -146,6 +149,8 @@ def vectorised(policy: Policy) -> bool:
     """Tell whether a policy is replayed without its flow, which is a hundred times quicker."""
     if isinstance(policy, Cascade):
         return vectorised(policy.first) and vectorised(policy.then)
+    if isinstance(policy, Index):
+        return True
     inner = getattr(policy, "policy", policy)
     return pick.dispatch(type(inner)) is not pick.dispatch(object)
 
@@ -183,7 +188,7 @@ def _blocks(policy: Policy, shelf: Shelf, orders: Ints) -> list[Outcome] | None:
 def _account(picked: Picked, view: View, shape: tuple[int, int]) -> Outcome:
     """Look up what was chosen, and add up what was paid."""
     shelf, rows = view.shelf, np.arange(len(view.problem))
-    _all_there(picked, view)
+    all_there(picked.drawn, picked.asked, view)
     limit = int(picked.drawn.max(initial=0))
     last = picked.drawn - 1
     samples = picked.drawn.astype(np.float64)
@@ -229,23 +234,3 @@ def _latency(seconds: Floats, picked: Picked) -> Floats:
         ends[:, start : start + window] = part + before[:, None]
         before = ends[:, min(start + window, limit) - 1]
     return ends
-
-
-def _all_there(picked: Picked, view: View) -> None:
-    """Refuse to say anything about samples or verdicts that were not recorded."""
-    have = view.shelf.size[view.problem]
-    if (picked.drawn > have).any():
-        least = int(have.min())
-        raise NotRecorded(
-            f"the policy draws more than the {least} samples recorded of {view.shelf.model!r}. "
-            f"Draw more with `vervet sample -n N`, N > {least}."
-        )
-    limit = int(picked.drawn.max(initial=0))
-    drawn = np.arange(limit) < picked.drawn[:, None]
-    for verifier, trials in picked.asked:
-        told = view.take(view.heard(verifier).told, limit)
-        if (drawn & (told < trials)).any():
-            raise NotRecorded(
-                f"{verifier!r} judged a sample {int(told[drawn].min())} of {trials} times. "
-                f"Run `vervet verify --verifier {verifier} --trials {trials}`."
-            )

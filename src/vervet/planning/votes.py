@@ -87,6 +87,19 @@ def race(codes: Ints, stops: Stops) -> Ints:
     return drawn
 
 
+def history(codes: Ints) -> tuple[Ints, Ints]:
+    """Return the votes of the leader and of the runner-up after 0, 1, 2, ... samples."""
+    rows, width = codes.shape
+    leader, rival = (np.zeros((rows, width + 1), dtype=np.int64) for _ in range(2))
+
+    def note(now: Race) -> Bools:
+        leader[:, now.drawn], rival[:, now.drawn] = now.leader, now.rival
+        return np.zeros(rows, dtype=np.bool_)
+
+    race(codes, note)
+    return leader, rival
+
+
 def consistent(confidence: float, limit: int) -> Stops:
     """Return the rule of Adaptive-Consistency."""
     table = lead_chance(limit)

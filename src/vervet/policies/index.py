@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vervet.errors import ConfigError
 from vervet.policies.evidence import Floats
@@ -31,6 +32,7 @@ START = 3
 ROUND = 8
 """One in so many problems draws in a round, and each draws a part 1/ROUND of what it has."""
 
+Ints = NDArray[np.int64]
 Grants: TypeAlias = Mapping[int, int]
 """How many samples more, by the place of the problem."""
 Allocation: TypeAlias = Generator[Grants, Sequence[Pool], list[Choice]]
@@ -86,15 +88,20 @@ class Index:
 
     def together(self, problems: int) -> Allocation:
         """Say round by round how many samples each problem draws and verifies; then choose."""
-        first = int(min(START, self.limit, self.budget if self.unit == "samples" else START))
-        grants: Grants = dict.fromkeys(range(problems), first)
-        state = np.zeros((problems, 3))
-        while grants:
+        state, paid = np.zeros((problems, 1, 3)), np.zeros((problems, 1))
+        wanted = np.full((problems, 1), self.start)
+        while wanted.any():
+            grants = {int(place): int(wanted[place, 0]) for place in np.nonzero(wanted[:, 0])[0]}
             pools = yield grants
             for place in grants:
-                state[place] = self._state(pools[place])
-            grants = self._grants(pools, state)
+                state[place], paid[place] = self._state(pools[place]), self._paid(pools[place])
+            wanted = self.grants(state, paid)
         return [self._choice(pool) for pool in pools]
+
+    @property
+    def start(self) -> int:
+        """Samples of every problem in the first round."""
+        return int(min(START, self.limit, self.budget if self.unit == "samples" else START))
 
     def _state(self, pool: Pool) -> tuple[float, float, float]:
         """Return the votes of the leaders (or accepted, 0), and the samples drawn."""
@@ -103,32 +110,39 @@ class Index:
             return sum(pool.accepted(i, self.verifier) for i in range(drawn)), 0, drawn
         return *top_two(count_votes(pool, self.verifier, drawn)[0]), drawn
 
-    def _grants(self, pools: Sequence[Pool], state: Floats) -> Grants:
-        paid = np.array([self._paid(pool) for pool in pools])
-        left = self.budget * len(pools) - paid.sum()
-        price = np.maximum(paid / state[:, 2], 1.0)
-        worth = np.where(state[:, 2] < self.limit, self._worth(state) / price, 0.0)
-        found: dict[int, int] = {}
-        for place in np.argsort(-worth, kind="stable"):
-            drawn = int(state[place, 2])
-            count = min(1 + drawn // ROUND, self.limit - drawn, int(left / price[place]))
-            if len(found) > len(pools) // ROUND or worth[place] <= 0 or count < 1:
-                break
-            found[int(place)] = count
-            left -= count * price[place]
-        return found
-
     def _paid(self, pool: Pool) -> float:
         return len(pool.samples) if self.unit == "samples" else pool.tokens
 
+    def grants(self, state: Floats, paid: Floats) -> Ints:
+        """Return how many samples each problem draws next; none where the budget is spent.
+
+        Args:
+            state: votes of the two leaders (or accepted, 0) and samples drawn, of every problem,
+                shape (problems, orders, 3); each order is a budget of its own.
+            paid: what each problem has cost, shape (problems, orders).
+        """
+        problems, orders = paid.shape
+        drawn = state[..., 2]
+        left = self.budget * problems - paid.sum(axis=0)
+        price = np.maximum(paid / drawn, 1.0)
+        worth = np.where(drawn < self.limit, self._worth(state) / price, 0.0)
+        given, opened = np.zeros((problems, orders), dtype=np.int64), np.ones(orders, dtype=bool)
+        for places in np.argsort(-worth, axis=0, kind="stable")[: problems // ROUND + 1]:
+            cell = (places, np.arange(orders))
+            most = np.minimum(1 + drawn[cell] // ROUND, self.limit - drawn[cell])
+            count = np.minimum(most, left // price[cell])
+            opened &= (worth[cell] > 0) & (count >= 1)
+            given[cell] = np.where(opened, count, 0)
+            left -= given[cell] * price[cell]
+        return given
+
     def _worth(self, state: Floats) -> Floats:
         """Return the expected gain of each problem per sample, as far as it pays best to look."""
+        leader, rival, drawn = np.moveaxis(state.astype(np.int64), -1, 0)
         if self.by == "accepted":
-            accepted, _, drawn = state.T
-            mean = (accepted.sum() + 1) / (drawn.sum() + 2)
-            return np.asarray(np.where(accepted > 0, 0.0, 2 * mean / (drawn + 2)))
-        leader, rival, drawn = state.astype(np.int64).T
-        best = np.zeros(len(state))
+            mean = (leader.sum(axis=0) + 1) / (drawn.sum(axis=0) + 2)
+            return np.asarray(np.where(leader > 0, 0.0, 2 * mean / (drawn + 2)))
+        best = np.zeros(drawn.shape)
         ahead = 1
         while ahead <= self.limit:
             upto = np.minimum(drawn + ahead, self.limit)

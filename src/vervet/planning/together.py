@@ -1,0 +1,91 @@
+"""An index on a hundred thousand orders at once: one budget for all problems, in each order."""
+
+import numpy as np
+
+from vervet.planning.archive import Floats, Ints, Shelf
+from vervet.planning.fast import View, all_there
+from vervet.planning.outcome import Outcome, beside
+from vervet.planning.votes import history, most_voted
+from vervet.policies.index import Index
+
+CELLS = 2_000_000
+"""Samples that are looked at at once: bounds memory, not results."""
+
+
+def shared(policy: Index, shelf: Shelf, orders: Ints) -> Outcome:
+    """Return what an index does on every problem in every order; see `index.replay_together`.
+
+    Latency is that of the whole: nothing is returned before the budget is spent, and a round ends
+    with its slowest sample.
+
+    Raises:
+        NotRecorded: more samples or verdicts were asked for than were recorded.
+    """
+    problems, count, width = orders.shape
+    step = max(1, CELLS // (problems * width))
+    parts = []
+    for start in range(0, count, step):
+        some = orders[:, start : start + step]
+        rows = np.repeat(np.arange(problems), some.shape[1])
+        parts.append(_shared(policy, View(shelf, rows, some.reshape(-1, width)), some.shape[:2]))
+    return beside(parts)
+
+
+def _shared(policy: Index, view: View, shape: tuple[int, int]) -> Outcome:
+    limit, heard = policy.limit, view.heard(policy.verifier)
+    codes = view.take(heard.answer, limit)
+    accepted = view.take(heard.accepted(1), limit)
+    leader, rival = history(codes) if policy.by == "votes" else (_sums(accepted), None)
+    tokens, dollars = (
+        _sums(view.take(own + told[:, :, 0], limit))
+        for own, told in ((view.shelf.tokens, heard.tokens), (view.shelf.dollars, heard.dollars))
+    )
+    waits = [view.take(c, limit) for c in (view.shelf.seconds, heard.seconds[:, :, 0])]
+    rows = np.arange(len(view.problem))
+    drawn, seconds = np.zeros(len(rows), dtype=np.int64), np.zeros(shape[1])
+    wanted = np.full(shape, policy.start)
+    while wanted.any():
+        before, drawn = drawn, drawn + wanted.reshape(-1)
+        seconds += sum(_slowest(wait, before, drawn).reshape(shape).max(axis=0) for wait in waits)
+        votes = (leader[rows, drawn], 0 * drawn if rival is None else rival[rows, drawn], drawn)
+        paid = drawn if policy.unit == "samples" else np.nan_to_num(tokens[rows, drawn])
+        wanted = policy.grants(
+            np.stack(votes, axis=-1).reshape(*shape, 3).astype(np.float64),
+            paid.reshape(shape).astype(np.float64),
+        )
+    all_there(drawn, ((policy.verifier, 1),), view)
+    place, trust = _chosen(policy, codes, accepted, drawn)
+    returned = place >= 0
+    right = np.where(returned, view.shelf.right[view.problem, view.order[rows, place]], 0.0)
+    samples = drawn.astype(np.float64).reshape(shape)
+    return Outcome(
+        right.reshape(shape),
+        returned.reshape(shape),
+        trust.reshape(shape),
+        samples,
+        samples,
+        tokens[rows, drawn].reshape(shape),
+        dollars[rows, drawn].reshape(shape),
+        np.broadcast_to(seconds, shape),
+    )
+
+
+def _chosen(policy: Index, codes: Ints, accepted: Ints, drawn: Ints) -> tuple[Ints, Floats]:
+    """Return the place of the choice, −1 for none, and the confidence."""
+    if policy.by == "votes":
+        place, votes = most_voted(codes, drawn)
+        return place, votes / drawn
+    had = accepted & (np.arange(accepted.shape[1]) < drawn[:, None])
+    return np.where(had.any(axis=1), had.argmax(axis=1), -1), np.full(len(drawn), np.inf)
+
+
+def _sums(values: Floats) -> Floats:
+    """Return what the first 0, 1, 2, ... samples add up to."""
+    return np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
+
+
+def _slowest(seconds: Floats, before: Ints, drawn: Ints) -> Floats:
+    """Return the longest of the samples before..drawn−1 of each row, 0 where there is none."""
+    place = np.arange(seconds.shape[1])
+    latest = (place >= before[:, None]) & (place < drawn[:, None])
+    return np.asarray(np.where(latest, seconds, 0.0).max(axis=1))
