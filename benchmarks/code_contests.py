@@ -28,6 +28,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from code_verifier import cpu
 from vervet.problems.code_contests import code_contests
 from vervet.types import Outcome, Problem, Sample
 from vervet.verifiers.code.extraction import extract_code
@@ -36,7 +37,6 @@ from vervet.verifiers.sandbox.slots import Turn
 from vervet.verifiers.unit_tests import GRACE_FOR_PYTHON, unit_tests
 
 FILE = "papers/codecontests_test_139_problems_with_tests.jsonl.gz"
-WORKERS = 2
 PATIENCE = 2.0
 """Processor seconds a program may take for one test to be among the passing ones."""
 MEMORY = 2_000_000_000_000
@@ -97,7 +97,7 @@ async def printed(sandbox: Sandbox, code: str, given: str) -> str | None:
 
 async def passing(programs: Sequence[Program], count: int) -> list[Program]:
     """Return programs that end well on every test, with problems that expect what they print."""
-    sandbox, found = Sandbox(workers=WORKERS), list[Program]()
+    sandbox, found = Sandbox(), list[Program]()
     for problem, code in programs:
         cases = []
         for case in problem.reference["cases"]:
@@ -114,17 +114,11 @@ async def passing(programs: Sequence[Program], count: int) -> list[Program]:
     return found
 
 
-def cpu() -> float:
-    """Return processor seconds of this process and its finished children."""
-    used = os.times()
-    return used.user + used.system + used.children_user + used.children_system
-
-
 def ours(programs: Sequence[Program]) -> Run:
     """Grade with vervet, the full isolation on."""
 
     async def go() -> Run:
-        verifier = unit_tests(workers=WORKERS)
+        verifier = unit_tests()
         await verifier.verify(programs[0][0], sample_of(programs[0]), 0)  # its start is not timed
         queue, found = iter(enumerate(programs)), [(False, 0)] * len(programs)
 
@@ -134,11 +128,11 @@ def ours(programs: Sequence[Program]) -> Run:
                 runs = json.loads(verdict.evidence or "{}")["results"]
                 found[at] = verdict.outcome is Outcome.ACCEPT, sum(n for _, n in runs)
 
-        begun, before = time.perf_counter(), cpu()
+        begun, before = time.perf_counter(), cpu(verifier)
         await asyncio.gather(*(worker() for _ in range(verifier.concurrency)))
-        seconds = time.perf_counter() - begun
+        seconds, used = time.perf_counter() - begun, cpu(verifier) - before
         await verifier.aclose()
-        return Run(seconds, cpu() - before, [a for a, _ in found], sum(n for _, n in found))
+        return Run(seconds, used, [a for a, _ in found], sum(n for _, n in found))
 
     return asyncio.run(go())
 

@@ -1,4 +1,4 @@
-"""Many checks in one go: memory, descriptors, zombies and mounts at the start and at the end.
+"""Many checks in one go: memory, descriptors, zombies, mounts before the first, after each tenth.
 
 python benchmarks/code_verifier_flat.py [--checks 100000]
 """
@@ -7,13 +7,17 @@ import argparse
 import asyncio
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from vervet.types import Problem, Sample
+from vervet.verifiers.sandbox import Sandbox
 from vervet.verifiers.sandbox.clock import children_of
 from vervet.verifiers.unit_tests import UnitTests, unit_tests
 
 PROBLEM = Problem("p", "?", {"entry_point": "f", "inputs": [[1], [2]], "expected": [1, 2]})
+WARM = 500
+"""Checks before the first count: slots start, caches fill."""
 PROGRAMS = (
     "def f(n): return n",
     "def f(n): return -n",
@@ -26,16 +30,18 @@ PROGRAMS = (
 
 def state(verifier: UnitTests) -> dict[str, int]:
     """Return what must not grow, here and in the slots."""
-    pids = [os.getpid()]
-    if verifier.sandbox.workers and hasattr(verifier.sandbox, "idle"):
-        pids += [slot.host_pid for slots in verifier.sandbox.idle.values() for slot in slots]
-    zombies = sum(state_of(child) == "Z" for pid in pids for child in children_of(pid))
+    pool = verifier.sandbox
+    assert isinstance(pool, Sandbox)
+    slots = [slot.host_pid for idle in pool.idle.values() for slot in idle]
+    pids = [os.getpid(), *slots]
     return {
-        "memory of the slots and of this process, kB": sum(resident(pid) for pid in pids),
+        "kB here": resident(os.getpid()),
+        "kB in slots": sum(map(resident, slots)),
+        "slots": len(slots),
         "descriptors": sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids),
-        "zombies": zombies,
+        "zombies": sum(state_of(child) == "Z" for pid in pids for child in children_of(pid)),
         "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
-        "shared memory files": len(list(Path("/dev/shm").iterdir())),  # noqa: S108 - looked at only
+        "shared memory": len(list(Path("/dev/shm").iterdir())),  # noqa: S108 - looked at only
     }
 
 
@@ -53,27 +59,24 @@ def resident(pid: int) -> int:
 
 
 async def go(checks: int) -> None:
-    """Run the checks and print both states."""
+    """Run the checks and print the state before them and after each tenth."""
     verifier = unit_tests()
-    queue = iter(range(checks + 600))
 
-    async def worker(stop: int) -> None:
+    async def worker(queue: Iterator[int]) -> None:
         for index in queue:
             code = PROGRAMS[index % len(PROGRAMS)]
             await verifier.verify(PROBLEM, Sample("p", "m", index, code), 0)
-            if index >= stop:
-                return
 
-    async def until(stop: int) -> None:
-        await asyncio.gather(*(worker(stop) for _ in range(verifier.concurrency)))
-
-    await until(500)
-    before, begun = state(verifier), time.perf_counter()
-    await until(checks + 500)
-    after = state(verifier)
-    print(f"{checks} checks, {checks / (time.perf_counter() - begun):.0f} a second")
-    for name, value in before.items():
-        print(f"  {name}: {value} at the start, {after[name]} at the end")
+    begun, done = time.perf_counter(), -WARM
+    for stop in (checks * tenth // 10 for tenth in range(11)):
+        queue, done = iter(range(done, stop)), stop
+        await asyncio.gather(*(worker(queue) for _ in range(verifier.concurrency)))
+        found = state(verifier)
+        if not done:
+            print("checks", *found, sep="  ")
+            begun = time.perf_counter()
+        print(done, *found.values(), sep="  ", flush=True)
+    print(f"{checks / (time.perf_counter() - begun):.0f} checks a second")
     await verifier.aclose()
 
 

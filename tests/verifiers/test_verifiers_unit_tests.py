@@ -105,6 +105,31 @@ def test_what_went_wrong_has_a_name(verifier: UnitTests, body: str, status: str)
     assert json.loads(verdict.evidence)["failure"]["status"] == status
 
 
+@pytest.mark.parametrize(
+    ("program", "status", "why"),
+    [
+        ("print(1)\nint('x')", "error", "ValueError: invalid literal for int() with base 10: 'x'"),
+        ("import sys\nsys.exit(3)", "error", "exit status 3"),
+        ("bytearray(1 << 40)", "memory", "MemoryError: "),
+        ("print(2, end='')\nraise SystemExit('no')", "error", "SystemExit: no"),
+    ],
+)
+def test_a_program_that_failed_says_of_what(
+    verifier: UnitTests, program: str, status: str, why: str
+) -> None:
+    verdict = judged(verifier, {"cases": [{"input": "2", "output": "2"}]}, program)
+    failure = json.loads(verdict.evidence)["failure"]
+    assert verdict.outcome is Outcome.REJECT
+    assert (failure["status"], failure["why"]) == (status, why)
+    assert "died" not in failure.get("output", "")
+
+
+def test_a_program_cannot_say_that_it_failed_and_pass(verifier: UnitTests) -> None:
+    told = "import sys\nsys.stdout.write('2\\0\\0died of nothing')"
+    verdict = judged(verifier, {"cases": [{"input": "2", "output": "2"}]}, told)
+    assert verdict.outcome is Outcome.REJECT
+
+
 def test_two_suites_of_one_problem_are_two_verifiers() -> None:
     reference = {
         "entry_point": "f",

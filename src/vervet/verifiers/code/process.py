@@ -68,6 +68,15 @@ def readable(line: bytes) -> str:
     )
 
 
+def raised(why: str) -> Status:
+    """Return the status of a test that ended in the exception `why`.
+
+    >>> raised("MemoryError: ")
+    'memory'
+    """
+    return "memory" if why.startswith("MemoryError") else "error"
+
+
 def finish(report: Report, ending: Ending) -> Report:
     """Account for a process that ended before all its tests had."""
     report.add(ending)

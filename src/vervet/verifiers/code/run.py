@@ -21,11 +21,13 @@ from vervet.verifiers.code.process import (
     finish,
     prepared,
     profile_of,
+    raised,
     readable,
 )
 from vervet.verifiers.code.report import Report, Status
 from vervet.verifiers.code.suites import Calls, Programs
 from vervet.verifiers.sandbox import Ending, Limits, Runs
+from vervet.verifiers.sandbox.inside.runner import LAST_WORDS
 from vervet.verifiers.sandbox.slots import Turn, pack
 from vervet.verifiers.sandbox.wire import Malformed, decode
 
@@ -107,8 +109,7 @@ class CallReader(LineReader):
         given, kind = self.calls.inputs[at], line[:1]
         if kind != b"v":
             why = readable(line[1:])
-            status: Status = "memory" if why.startswith("MemoryError") else "error"
-            self.report.note(status, why, at=at, given=given)
+            self.report.note(raised(why), why, at=at, given=given)
             return
         try:
             output = decode(line[1:])
@@ -317,7 +318,8 @@ async def judge_output(
     if ending.stopped or ending.status < 0:
         report.note(*fate(ending), **shown)
     elif ending.status:
-        report.note("error", f"exit status {ending.status}", **shown)
+        shown["output"], _, why = output.partition(LAST_WORDS)
+        report.note(raised(why), why or f"exit status {ending.status}", **shown)
     elif programs.checker:
         why = await ask_checker(sandbox, programs.checker, case)
         report.note("fail" if why else "pass", why, **shown)

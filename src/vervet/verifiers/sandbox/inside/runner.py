@@ -23,6 +23,8 @@ EXCERPT = 2_000
 HEADER = 8
 PARTS = 20_000_000
 NAME = "solution"
+LAST_WORDS = "\0\0died of "
+"""Goes before the exception of a program. It is for people: the exit status has failed the test."""
 MORE: dict[str, Callable[[int, dict[str, Any]], int]] = {}
 """Modes that only some slots have."""
 
@@ -217,15 +219,19 @@ def program(channel: int, job: dict[str, Any]) -> int:
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0)), encoding="utf-8")
     sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w")), encoding="utf-8")
     sys.argv = ["solution.py"]
-    status = 0
+    status, why = 0, ""
     try:
         load(job, "__main__")
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except BaseException as error:  # noqa: BLE001 - an uncaught exception is a traceback and status 1
-        sys.stderr.write(describe(error))
         status = 1
-    return finish(status)
+        if isinstance(error, SystemExit) and isinstance(error.code, int | None):
+            status = error.code or 0
+        else:
+            why = LAST_WORDS + describe(error)
+    status = finish(status)
+    if why:
+        os.write(1, why.encode("utf-8", "backslashreplace"))
+    return status
 
 
 def finish(status: int) -> int:
