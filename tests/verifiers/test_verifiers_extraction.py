@@ -39,6 +39,23 @@ def test_the_program_may_begin_on_the_line_of_the_fence() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        " ```{}```\n\n\n```python\n```\n\n\n```python\n```",
+        " ``````\n{}\n````\nQ:",
+        " ``````python\n{}```\n````\nQ:",
+        " ``````\n```python\n{}\n```\n````\nQ:",
+        " ```{}```\n\n```python\n```A: ```def broken(:\n    input()\n``````\nQ:",
+    ],
+)
+def test_what_models_make_of_a_few_shot_prompts_fences(reply: str) -> None:
+    program = "n = int(input())\nfor _ in range(n):\n\tprint(n)"
+    found = extract_code(reply.replace("{}", program))
+    assert found is not None
+    assert found.strip() == program
+
+
 def test_the_last_block_that_defines_the_function_counts() -> None:
     reply = f"```python\ndef f(n):\n    return 0\n```\nNo, better:\n```python\n{CODE}```\nUse it:\n```python\nprint(f(3))\n```"
     assert extract_code(reply, entry_point="f") == CODE

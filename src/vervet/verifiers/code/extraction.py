@@ -3,7 +3,6 @@
 import ast
 import re
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -104,7 +103,7 @@ def extract_code(
         return last_tagged(found, language)
     if entry_point:
         return defining(found, entry_point.partition(".")[0], prompt, parse)
-    return reading(found)
+    return reading(found, parse)
 
 
 def without_thoughts(reply: str) -> str:
@@ -147,16 +146,22 @@ def blocks(reply: str, language: str, parse: Parser) -> list[Block]:
 
     A closing fence is one of the same sign and at least the same length. In Python, back-ticks
     inside the program (a docstring with a fence in it) do not close it: the first closing fence
-    at which the program parses counts.
+    at which the program parses counts, those on lines of their own before others, and then even
+    shorter ones.
 
     >>> [b.code for b in blocks("a\n```\nx\n```\nb\n~~~py\ny\n~~~", "python", Parser())]
     ['x\n', 'y\n']
+    >>> [b.code for b in blocks("```x = 1```\n\n```python\n```", "python", Parser())]
+    ['x = 1', '']
     """
     found: list[Block] = []
     at = 0
     while len(found) < BLOCKS and (opening := FENCE.search(reply, at)) is not None:
         block, at = block_at(reply, opening, language, parse)
-        found.append(block)
+        if block.code.lstrip().startswith(("```", "~~~")):
+            at = opening.end()  # a fence around a fence
+        else:
+            found.append(block)
     return found
 
 
@@ -170,13 +175,17 @@ def block_at(reply: str, opening: re.Match[str], language: str, parse: Parser) -
         start = opening.start("tag") if tag and tag not in EVERY_TAG else opening.start("rest")
         tag = tag if tag in EVERY_TAG else ""
     margin = reply[reply.rfind("\n", 0, opening.start()) + 1 : opening.start()]
-    closings = list(closing_fences(reply, opening["fence"], start))
+    closings = closing_fences(reply, opening["fence"], start)
     python = language == "python" and tag in {*TAGS["python"], *NEUTRAL}
     for closing in closings if python else ():
-        code = without_margin(reply[start : closing.start()], margin)
-        if parse(code) is not None and code.strip():
-            return Block(tag, code), closing.end()
-    end, goes_on = closings[0].span() if closings else (len(reply), len(reply))
+        whole = reply[start : closing.start()]
+        for code in dict.fromkeys((whole, without_margin(whole, margin))):
+            if parse(code) is not None and code.strip():
+                return Block(tag, code), closing.end()
+    long_enough = (
+        c.span() for c in closings if c[0].count(opening["fence"][0]) >= len(opening["fence"])
+    )
+    end, goes_on = next(long_enough, (len(reply), len(reply)))
     return Block(tag, without_margin(reply[start:end], margin)), goes_on
 
 
@@ -195,12 +204,15 @@ def without_margin(code: str, margin: str) -> str:
     return re.sub(lead, "", code, flags=re.MULTILINE)
 
 
-def closing_fences(reply: str, fence: str, start: int) -> Iterable[re.Match[str]]:
-    """Yield what may close a block: fences at a line's start, else fences anywhere."""
-    sign = re.escape(fence[0]) + "{" + str(len(fence)) + ",}"
-    own_line = re.compile(rf"^[ \t>]*{sign}[ \t]*$", re.MULTILINE)
-    found = list(islice(own_line.finditer(reply, start), CLOSINGS))
-    return found or islice(re.compile(sign).finditer(reply, start), CLOSINGS)
+def closing_fences(reply: str, fence: str, start: int) -> list[re.Match[str]]:
+    """Return what may close a block: fences on own lines, fences anywhere, then shorter ones."""
+    sign, shorter = (re.escape(fence[0]) + f"{{{length},}}" for length in (len(fence), 3))
+    own_line = rf"^[ \t>]*{sign}[ \t]*$"
+    return [
+        match
+        for pattern in (re.compile(own_line, re.MULTILINE), re.compile(sign), re.compile(shorter))
+        for match in islice(pattern.finditer(reply, start), CLOSINGS)
+    ]
 
 
 def defining(found: list[Block], entry_point: str, prompt: str, parse: Parser) -> str:
@@ -278,14 +290,14 @@ def preamble(prompt: str, entry_point: str, parse: Parser) -> str:
     return before if parse(before) is not None else ""
 
 
-def reading(found: list[Block]) -> str:
+def reading(found: list[Block], parse: Parser) -> str:
     """Return the program among blocks: the last that reads its input, else the longest."""
 
-    def rank(at: int) -> tuple[bool, bool, bool, int]:
+    def rank(at: int) -> tuple[bool, bool, bool, bool, int]:
         block = found[at]
         python, neutral = block.tag in TAGS["python"], block.tag in NEUTRAL
-        reads = bool(READS.search(block.code))
-        return (python or neutral, reads, python, at if reads else len(block.code))
+        reads, whole = bool(READS.search(block.code)), parse(block.code) is not None
+        return (python or neutral, reads, whole, python, at if reads else len(block.code))
 
     return found[max(range(len(found)), key=rank)].code
 
