@@ -96,7 +96,7 @@ def test_nothing_is_gained_at_the_limit_or_by_a_sure_leader() -> None:
 
 def test_a_hopelessly_spread_vote_is_given_up() -> None:
     spread = "abcdefghijklmnopqrstuvwxyz" * 5
-    assert drawn(Posterior(128, "v"), spread) == ("a", 22)
+    assert drawn(Posterior(128, "v"), spread) == ("a", 24)
     assert float(returns(2, 1, 60, 128)) < 0.1 * float(returns(30, 29, 60, 128))
 
 

@@ -11,6 +11,7 @@ from vervet.planning import Archive, Orders, Replayed, archive, replayed
 from vervet.planning.archive import Rows
 from vervet.policies.adaptive import AdaptiveConsistency, EarlyStopping
 from vervet.policies.flow import Policy, Recorded
+from vervet.policies.index import Index
 from vervet.policies.majority import Majority
 from vervet.policies.posterior import Posterior
 from vervet.types import Outcome, Problem, Sample, Verdict
@@ -43,6 +44,7 @@ def compared(kept: Archive, limit: int, orders: int) -> dict[str, Replayed]:
         "posterior": Posterior(limit, "v"),
         "adaptive": AdaptiveConsistency(limit, "v"),
         "windows": EarlyStopping(limit, "v"),
+        "together": Index("v", limit / 3, limit=limit),
     }
     return {name: replayed(rule, kept, drawn) for name, rule in rules.items()}
 
@@ -57,6 +59,8 @@ def test_a_third_of_the_samples_is_enough(seed: int) -> None:
     assert posterior.samples <= adaptive.samples * 1.02
     assert posterior.accuracy.value >= adaptive.accuracy.value - 0.003
     assert posterior.samples < found["windows"].samples
+    assert found["together"].samples <= 128 / 3
+    assert found["together"].accuracy.value >= found["all"].accuracy.value - 0.002
 
 
 def test_it_costs_no_accuracy_on_real_answers(shared_data: Path) -> None:
@@ -80,6 +84,8 @@ def test_it_costs_no_accuracy_on_real_answers(shared_data: Path) -> None:
     posterior, adaptive = found["posterior"], found["adaptive"]
     assert posterior.accuracy.value >= found["all"].accuracy.value - 0.005
     assert posterior.accuracy.value >= adaptive.accuracy.value - 0.005
-    assert posterior.samples <= 0.36 * 100
-    assert posterior.samples < 0.55 * adaptive.samples
+    assert posterior.samples <= 0.42 * 100
+    assert posterior.samples < 0.6 * adaptive.samples
     assert posterior.samples < found["windows"].samples
+    assert found["together"].samples <= 100 / 3
+    assert found["together"].accuracy.value >= found["all"].accuracy.value - 0.01

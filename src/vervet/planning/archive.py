@@ -16,6 +16,10 @@ Ints = NDArray[np.int64]
 Rows = Sequence[tuple[Problem, Recorded]]
 NO_PRICES: Mapping[str, Price] = {}
 Reading = Callable[[Sample], float | None]
+Codes = Mapping[str, Sequence[dict[str, int]]]
+"""By verifier and problem, the code of each answer: the same for all models."""
+Told = Sequence[Sequence[Sequence[Verdict]]]
+"""Verdicts by problem, sample and trial."""
 VALUE = {Outcome.ACCEPT: 1, Outcome.REJECT: -1, Outcome.ERROR: 0}
 
 
@@ -29,7 +33,7 @@ class Heard:
     told: Ints
     """Trials recorded."""
     answer: Ints
-    """Code of the answer among those of the problem, −1 where there is none."""
+    """Code of the answer among those of the problem, the same for all models; −1 where none."""
     outcome: NDArray[np.int8]
     """1 accepts, −1 rejects, 0 error or not there; by trial."""
     score: Floats
@@ -98,7 +102,8 @@ def archive(rows: Rows, truth: str, *, prices: Mapping[str, Price] = NO_PRICES) 
     if not rows:
         raise ConfigError("no problem has samples of every model. Give runs of the same problems.")
     models = list(rows[0][1].samples)
-    shelves = {m: _shelf(m, rows, truth, prices) for m in models}
+    codes: Codes = {name: [{} for _ in rows] for name in verifiers_in(rows)}
+    shelves = {m: _shelf(m, rows, codes, truth, prices) for m in models}
     if not any(np.isfinite(shelf.right).any() for shelf in shelves.values()):
         known = ", ".join(verifiers_in(rows)) or "none"
         raise ConfigError(f"no verdicts of {truth!r}, so nothing is right. There are: {known}.")
@@ -114,11 +119,13 @@ def verifiers_in(rows: Rows) -> list[str]:
     return list(found)
 
 
-def _shelf(model: str, rows: Rows, truth: str, prices: Mapping[str, Price]) -> Shelf:
+def _shelf(model: str, rows: Rows, codes: Codes, truth: str, prices: Mapping[str, Price]) -> Shelf:
     drawn = [recorded.samples[model] for _, recorded in rows]
     width = max(map(len, drawn)) + 1
-    names = verifiers_in(rows)
-    heard = {name: _heard(drawn, rows, name, prices.get(name)) for name in names}
+    heard = {
+        name: _heard(_told(drawn, rows, name), seen, width, prices.get(name))
+        for name, seen in codes.items()
+    }
     right = np.full((len(rows), width), np.nan)
     if truth in heard:
         told = heard[truth]
@@ -152,22 +159,24 @@ def _column(drawn: Sequence[Sequence[Sample]], width: int, of: Reading) -> Float
     return column
 
 
-def _heard(drawn: Sequence[Sequence[Sample]], rows: Rows, name: str, price: Price | None) -> Heard:
-    told = [
+def _told(drawn: Sequence[Sequence[Sample]], rows: Rows, name: str) -> Told:
+    return [
         [recorded.verdicts.get((s.sampler_id, s.index, name), ()) for s in samples]
         for samples, (_, recorded) in zip(drawn, rows, strict=True)
     ]
+
+
+def _heard(told: Told, codes: Sequence[dict[str, int]], width: int, price: Price | None) -> Heard:
     trials = max((len(v) for problem in told for v in problem), default=0)
-    shape = (len(rows), max(map(len, drawn)) + 1, max(trials, 1))
+    shape = (len(told), width, max(trials, 1))
     outcome = np.zeros(shape, dtype=np.int8)
     score, prompt, reply = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape)
     seconds = np.zeros(shape)
     answer, count = np.full(shape[:2], -1), np.zeros(shape[:2], dtype=np.int64)
     for p, problem in enumerate(told):
-        codes: dict[str, int] = {}
         for i, verdicts in enumerate(problem):
             count[p, i] = len(verdicts)
-            answer[p, i] = _code(verdicts, codes)
+            answer[p, i] = _code(verdicts, codes[p])
             for t, verdict in enumerate(verdicts):
                 outcome[p, i, t] = VALUE[verdict.outcome]
                 score[p, i, t] = _score(verdict)

@@ -5,7 +5,8 @@ replayed by its flow. Nothing here may decide differently from the flow: a test 
 the same orders.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any
 
@@ -29,8 +30,11 @@ from vervet.policies.certified import Certified
 from vervet.policies.first_accepted import FirstAccepted
 from vervet.policies.fixed import Fixed
 from vervet.policies.majority import Majority
+from vervet.policies.mixture import Mixture, parts
+from vervet.policies.pandora import Pandora, worths
 from vervet.policies.posterior import Posterior
 from vervet.policies.verify_then_vote import VerifyThenVote
+from vervet.policies.verify_ties import VerifyTies
 from vervet.policies.weighted import Weighted
 
 Asked = tuple[tuple[str, int], ...]
@@ -74,6 +78,16 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Some:
+    """A verifier that is asked about some of the samples, at once."""
+
+    verifier: str
+    trials: int
+    about: NDArray[np.bool_]
+    """Shape (rows, samples)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Picked:
     """What a policy does in every row."""
 
@@ -85,6 +99,8 @@ class Picked:
     """The policy's confidence; None where it has none."""
     window: int = 0
     """Samples asked for at once; 0 is all."""
+    some: Some | None = None
+    """Who is asked about some samples only, when all are drawn."""
 
 
 @singledispatch
@@ -164,6 +180,38 @@ def _(policy: VerifyThenVote, view: View) -> Picked | None:
 
 
 @pick.register
+def _(policy: VerifyTies, view: View) -> Picked | None:
+    if policy.judge == policy.verifier:
+        return None
+    codes = view.take(view.heard(policy.verifier).answer, policy.n)
+    votes = _votes(codes)
+    level = (codes >= 0) & (votes >= votes.max(axis=1)[:, None] - policy.margin * policy.n)
+    several = level & _differ(codes, level)[:, None]
+    about = several & (_times(codes) < policy.each)
+    scores = view.take(view.heard(policy.judge).mean_score(policy.trials), policy.n)
+    place, found = _finest(codes, votes, np.where(about, scores, np.nan))
+    plain, _ = most_voted(codes, view.full(policy.n))
+    place = np.where(found, place, plain)
+    share = votes[np.arange(len(place)), np.maximum(place, 0)] / policy.n
+    some = Some(policy.judge, policy.trials, about)
+    trust = np.where(place >= 0, share, 0.0)
+    return Picked(place, view.full(policy.n), ((policy.verifier, 1),), trust, some=some)
+
+
+@pick.register
+def _(policy: Pandora, view: View) -> Picked:
+    scores = view.take(view.heard(policy.verifier).mean_score(policy.trials), policy.limit)
+    idle = worths(scores) <= policy.price
+    idle[:, : policy.least - 1] = False
+    drawn = np.where(idle.any(axis=1), idle.argmax(axis=1) + 1, policy.limit)
+    there = np.isfinite(scores) & (np.arange(policy.limit) < drawn[:, None])
+    known = np.where(there, scores, -np.inf)
+    found = Picked(known.argmax(axis=1), drawn, ((policy.verifier, policy.trials),),
+                   known.max(axis=1), window=1)  # fmt: skip
+    return _only(found, there.any(axis=1))
+
+
+@pick.register
 def _(policy: BestOf, view: View) -> Picked:
     asked: Asked = ()
     if policy.verifier == BY_LOGPROB:
@@ -196,9 +244,32 @@ def _(policy: Abstain, view: View) -> Picked | None:
     return _only(found, trust >= policy.below)
 
 
+def mix(policy: Mixture, views: Sequence[View]) -> list[Picked]:
+    """Return what a mixture does with each of its models, every row of which is the same order."""
+    counts = [count for _, count in parts(policy.models)]
+    asked: Asked = ((policy.verifier, 1),)
+    picked = []
+    if policy.by == "accepted":
+        for view, count in zip(views, counts, strict=True):
+            good = view.take(view.heard(policy.verifier).accepted(1), count)
+            place = np.where(good.any(axis=1), good.argmax(axis=1), -1)
+            picked.append(Picked(place, view.full(count), asked))
+        return picked
+    codes = [view.take(view.heard(policy.verifier).answer, n)
+             for view, n in zip(views, counts, strict=True)]  # fmt: skip
+    place, votes = most_voted(np.hstack(codes), views[0].full(sum(counts)))
+    start = 0
+    for view, count in zip(views, counts, strict=True):
+        own = (place >= start) & (place < start + count)
+        trust = np.where(own, votes / sum(counts), 0.0)
+        picked.append(Picked(np.where(own, place - start, -1), view.full(count), asked, trust))
+        start += count
+    return picked
+
+
 def _only(found: Picked, kept: NDArray[np.bool_]) -> Picked:
     place = np.where(kept, found.place, -1)
-    return Picked(place, found.drawn, found.asked, found.trust, found.window)
+    return replace(found, place=place)
 
 
 def _voted(view: View, verifier: str, limit: int, drawn: Ints, *, window: int = 0) -> Picked:
@@ -231,6 +302,47 @@ def _votes(codes: Ints) -> Ints:
     return np.where(codes >= 0, counts[flat], 0)
 
 
+def _differ(codes: Ints, level: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell in which rows the level samples give more than one answer."""
+    high = np.where(level, codes, -1).max(axis=1)
+    low = np.where(level, codes, np.iinfo(codes.dtype).max).min(axis=1)
+    return np.asarray(low < high)
+
+
+def _times(codes: Ints) -> Ints:
+    """Return for every sample how often its answer was given before in its row."""
+    rows, width = codes.shape
+    order = np.argsort(codes, axis=1, kind="stable")
+    ranked = np.take_along_axis(codes, order, axis=1)
+    place = np.broadcast_to(np.arange(width), codes.shape)
+    starts = np.where(np.diff(ranked, axis=1, prepend=-2) != 0, place, 0)
+    before = place - np.maximum.accumulate(starts, axis=1)
+    times = np.empty((rows, width), dtype=np.int64)
+    np.put_along_axis(times, order, before, axis=1)
+    return times
+
+
+def _finest(codes: Ints, votes: Ints, scores: Floats) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return who first gave the answer with the highest mean score, and whether there is one.
+
+    Equals go to the answer with more votes, then to the earlier.
+    """
+    rows, _ = codes.shape
+    answers = int(codes.max(initial=0)) + 1
+    scored = np.isfinite(scores)
+    row, column = np.nonzero(scored)
+    flat = row * answers + codes[row, column]
+    size = rows * answers
+    total = np.bincount(flat, scores[row, column], minlength=size)
+    with np.errstate(invalid="ignore"):
+        mean = total / np.bincount(flat, minlength=size)
+    at = np.arange(rows)[:, None] * answers + np.maximum(codes, 0)
+    each = np.where((codes >= 0) & np.isfinite(mean[at]), mean[at], -np.inf)
+    best = np.isfinite(each) & (each == each.max(axis=1)[:, None])
+    most = np.where(best, votes, -1).max(axis=1)
+    return (best & (votes == most[:, None])).argmax(axis=1), np.asarray(scored.any(axis=1))
+
+
 def all_there(drawn: Ints, asked: Asked, view: View) -> None:
     """Refuse to say anything about samples or verdicts that were not recorded.
 
@@ -249,7 +361,12 @@ def all_there(drawn: Ints, asked: Asked, view: View) -> None:
     for verifier, trials in asked:
         told = view.take(view.heard(verifier).told, limit)
         if (there & (told < trials)).any():
-            raise NotRecorded(
-                f"{verifier!r} judged a sample {int(told[there].min())} of {trials} times. "
-                f"Run `vervet verify --verifier {verifier} --trials {trials}`."
-            )
+            raise not_judged(verifier, int(told[there].min()), trials)
+
+
+def not_judged(verifier: str, told: int, trials: int) -> NotRecorded:
+    """Return the error of a sample that was judged less often than asked for."""
+    return NotRecorded(
+        f"{verifier!r} judged a sample {told} of {trials} times. "
+        f"Run `vervet verify --verifier {verifier} --trials {trials}`."
+    )

@@ -62,3 +62,23 @@ def switched(first: Outcome, second: Outcome, doubt: NDArray[np.bool_]) -> Outco
     )
     right, returned, trust = chosen
     return Outcome(right, returned.astype(np.bool_), trust, *costs)
+
+
+def upon(first: Outcome, second: Outcome) -> Outcome:
+    """Return `first`, and where it returns nothing `second` on top of what that has cost."""
+    return switched(first, second, ~first.returned)
+
+
+def both(first: Outcome, second: Outcome) -> Outcome:
+    """Return what both cost, and the choice of the one that has it."""
+    here = first.returned
+    return Outcome(
+        np.where(here, first.right, second.right),
+        here | second.returned,
+        np.where(here, first.trust, second.trust),
+        samples=first.samples + second.samples,
+        verifications=first.verifications + second.verifications,
+        tokens=first.tokens + second.tokens,
+        dollars=first.dollars + second.dollars,
+        seconds=first.seconds + second.seconds,
+    )

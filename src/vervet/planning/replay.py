@@ -1,17 +1,19 @@
 """What a policy is expected to bring and to cost, over many random orders of recorded rows."""
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
 from vervet.planning.archive import Archive, Floats, Ints, Shelf
-from vervet.planning.fast import Picked, View, all_there, pick
+from vervet.planning.fast import Picked, Some, View, all_there, mix, not_judged, pick
 from vervet.planning.flows import driven
-from vervet.planning.outcome import Outcome, joined, switched
+from vervet.planning.outcome import Outcome, both, joined, switched, upon
 from vervet.planning.together import shared
 from vervet.policies.cascade import Cascade
 from vervet.policies.flow import Policy, name_of
 from vervet.policies.index import Index
+from vervet.policies.mixture import Mixture, parts
 from vervet.stats.estimate import Estimate
 from vervet.stats.resampling import mean_interval
 
@@ -126,6 +128,8 @@ def outcome(policy: Policy, archive: Archive, orders: Orders) -> Outcome:
     Raises:
         NotRecorded: the policy asks for more than was recorded.
     """
+    if isinstance(policy, Mixture) and _distinct(policy, archive):
+        return _mixed(policy, archive, orders)
     if isinstance(policy, Cascade) and _apart(policy, archive):
         first = outcome(policy.first, archive, orders)
         doubt = ~first.returned | (first.trust < policy.below)
@@ -149,7 +153,7 @@ def vectorised(policy: Policy) -> bool:
     """Tell whether a policy is replayed without its flow, which is a hundred times quicker."""
     if isinstance(policy, Cascade):
         return vectorised(policy.first) and vectorised(policy.then)
-    if isinstance(policy, Index):
+    if isinstance(policy, Index | Mixture):
         return True
     inner = getattr(policy, "policy", policy)
     return pick.dispatch(type(inner)) is not pick.dispatch(object)
@@ -160,6 +164,35 @@ def _apart(policy: Cascade, archive: Archive) -> bool:
     one, two = (getattr(p, "model", None) for p in (policy.first, policy.then))
     known = archive.shelves
     return one != two and one in known and two in known
+
+
+def _distinct(policy: Mixture, archive: Archive) -> bool:
+    """Tell whether every model of a mixture was recorded, and is drawn from once."""
+    models = [model for model, _ in parts(policy.models)]
+    return len(set(models)) == len(models) and set(models) <= set(archive.shelves)
+
+
+def _mixed(policy: Mixture, archive: Archive, orders: Orders) -> Outcome:
+    """Return what a mixture does: model by model, then the vote of all, or the first accepted."""
+    some = [(archive.shelves[model], count) for model, count in parts(policy.models)]
+    width = max(orders.by_model[shelf.model].shape[2] for shelf, _ in some)
+    step = max(1, CELLS // (orders.count * width))
+    blocks = []
+    for start in range(0, archive.problems, step):
+        problem = np.arange(start, min(start + step, archive.problems))
+        views = [
+            View(
+                shelf,
+                np.repeat(problem, orders.count),
+                orders.by_model[shelf.model][problem].reshape(len(problem) * orders.count, -1),
+            )
+            for shelf, _ in some
+        ]
+        picked = mix(policy, views)
+        shape = (len(problem), orders.count)
+        told = [_account(one, view, shape) for one, view in zip(picked, views, strict=True)]
+        blocks.append(reduce(both if policy.by == "votes" else upon, told))
+    return joined(blocks)
 
 
 def _shelf(archive: Archive, model: str | None) -> Shelf | None:
@@ -202,6 +235,13 @@ def _account(picked: Picked, view: View, shape: tuple[int, int]) -> Outcome:
         slowest = heard.seconds[:, :, :trials].max(axis=2)
         seconds = seconds + _latency(view.take(slowest, limit), picked)
         each += trials
+    spent, dear = (np.cumsum(column, axis=1)[rows, last] for column in (tokens, dollars))
+    verified, wait = samples * each, seconds[rows, last]
+    if picked.some is not None:
+        more = _extra(picked.some, view)
+        verified, spent, dear, wait = (
+            one + two for one, two in zip((verified, spent, dear, wait), more, strict=True)
+        )
     kept = np.minimum(np.maximum(picked.place, 0), view.order.shape[1] - 1)
     chosen = view.order[rows, kept]
     returned = picked.place >= 0
@@ -212,11 +252,26 @@ def _account(picked: Picked, view: View, shape: tuple[int, int]) -> Outcome:
         returned.reshape(shape),
         trust.reshape(shape),
         samples.reshape(shape),
-        (samples * each).reshape(shape),
-        np.cumsum(tokens, axis=1)[rows, last].reshape(shape),
-        np.cumsum(dollars, axis=1)[rows, last].reshape(shape),
-        seconds[rows, last].reshape(shape),
+        verified.reshape(shape),
+        spent.reshape(shape),
+        dear.reshape(shape),
+        wait.reshape(shape),
     )
+
+
+def _extra(some: Some, view: View) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return verifications, tokens, dollars and seconds of asking about some samples, at once."""
+    heard, limit = view.heard(some.verifier), some.about.shape[1]
+    told = view.take(heard.told, limit)
+    if (some.about & (told < some.trials)).any():
+        raise not_judged(some.verifier, int(told[some.about].min()), some.trials)
+    tokens, dollars = (
+        np.where(some.about, view.take(_over(column, some.trials), limit), 0.0).sum(axis=1)
+        for column in (heard.tokens, heard.dollars)
+    )
+    slowest = view.take(heard.seconds[:, :, : some.trials].max(axis=2), limit)
+    wait = np.where(some.about, slowest, 0.0).max(axis=1)
+    return some.about.sum(axis=1) * float(some.trials), tokens, dollars, wait
 
 
 def _over(column: Floats, trials: int) -> Floats:

@@ -1,11 +1,16 @@
 """Pandora stopping: draw scores while the next is worth its price."""
 
 from dataclasses import dataclass
-from math import erfc, exp, fsum, pi, sqrt
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from vervet.policies.flow import Choice, Draw, Flow, Verify, at_least
 from vervet.types import Problem
 
+Floats = NDArray[np.float64]
 LEAST = 3
 
 
@@ -56,12 +61,24 @@ def worth(scores: list[float]) -> float:
     >>> round(worth([0.0, 1.0]), 4), worth([0.5, 0.5]), worth([0.5])
     (0.1515, 0.0, inf)
     """
-    if len(scores) < 2:  # noqa: PLR2004 - a spread needs two
-        return float("inf")
-    mean = fsum(scores) / len(scores)
-    variance = fsum((score - mean) ** 2 for score in scores) / (len(scores) - 1)
-    spread = sqrt(variance * (1 + 1 / len(scores)))
-    if spread == 0:
-        return 0.0
-    z = (max(scores) - mean) / spread
-    return spread * (exp(-z * z / 2) / sqrt(2 * pi) - z * erfc(z / sqrt(2)) / 2)
+    return float(worths(np.array([scores]))[0, -1]) if scores else inf
+
+
+def worths(scores: Floats) -> Floats:
+    """Return what the next score is worth after each; rows are draws, NaN where there is no score.
+
+    The flow and the vectorised replay both decide by these sums, so that they decide alike.
+    """
+    known = np.isfinite(scores)
+    count = np.cumsum(known, axis=1)
+    first = np.take_along_axis(scores, known.argmax(axis=1)[:, None], axis=1)
+    above = np.where(known, scores - first, 0.0)
+    high, low = np.maximum.accumulate(above, axis=1), np.minimum.accumulate(above, axis=1)
+    total, squares = np.cumsum(above, axis=1), np.cumsum(above * above, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / count
+        variance = np.maximum(squares - total * mean, 0.0) / (count - 1)
+        spread = np.sqrt(variance * (1 + 1 / count))
+        z = (high - mean) / spread
+        gain = spread * (np.exp(-z * z / 2) / np.sqrt(2 * np.pi) - z * ndtr(-z))
+    return np.asarray(np.where(count < 2, inf, np.where(high > low, gain, 0.0)))  # noqa: PLR2004 - a spread needs two
