@@ -144,6 +144,18 @@ def test_two_suites_of_one_problem_are_two_verifiers() -> None:
         verifier.sandbox.close()
 
 
+def test_a_test_whose_right_answer_is_too_large_to_send_is_left_out_and_said_so(
+    verifier: UnitTests,
+) -> None:
+    solution = "def f(n): return [0] * n"
+    reference = {"entry_point": "f", "inputs": [[2], [21_000_000], [3]], "solution": solution}
+    right = judged(verifier, reference, solution)
+    wrong = judged(verifier, reference, "def f(n): return [0] * 2")
+    assert (right.outcome, right.detail) == (Outcome.ACCEPT, "2 tests passed, 1 left out")
+    assert json.loads(right.evidence)["left_out"] == [1]
+    assert wrong.outcome is Outcome.REJECT
+
+
 def test_a_problem_whose_solution_fails_is_our_error(verifier: UnitTests) -> None:
     with pytest.raises(VerifierError, match="fails on its own tests"):
         judged(

@@ -136,7 +136,8 @@ class UnitTests:
         if isinstance(suite, Calls) and suite.solution:
             suite = await solved(self.sandbox, suite, self.limits)
         if isinstance(suite, Calls):
-            suite = replace(suite, plan=plan_of(suite.inputs, suite.seconds))
+            plan = plan_of(suite.inputs, suite.seconds, suite.left_out)
+            suite = replace(suite, plan=plan)
         return suite, self.limits_for(suite)
 
     def limits_for(self, suite: Suite) -> Limits:

@@ -65,16 +65,21 @@ class Plan:
         return ahead, behind, [self.places[at] for at in chosen if at in self.places]
 
 
-def plan_of(inputs: Sequence[Any], seconds: Sequence[float] = ()) -> Plan:
+def plan_of(
+    inputs: Sequence[Any], seconds: Sequence[float] = (), left_out: Sequence[int] = ()
+) -> Plan:
     """Return the order for `inputs`, of which the reference solution took `seconds` each.
 
     >>> plan_of("abc", (0.5, 0.001, 0.1)).order
     (1, 2, 0)
+    >>> plan_of("abc", left_out=[1]).order
+    (0, 2)
     >>> plan_of([*range(8), 100, 20, 3]).order
     (0, 1, 2, 3, 4, 5, 6, 7, 10, 9, 8)
     """
     times = seconds or (0.0,) * len(inputs)
     cost = [spent if spent > COSTLY_SECONDS else 0.0 for spent in times]
     size = [0 if at < LEADING else len(encode(given)) for at, given in enumerate(inputs)]
-    order = sorted(range(len(inputs)), key=lambda at: (cost[at], size[at]))
+    kept = (at for at in range(len(inputs)) if at not in left_out)
+    order = sorted(kept, key=lambda at: (cost[at], size[at]))
     return Plan(tuple(inputs), tuple(order), frozenset(at for at in order if cost[at]))

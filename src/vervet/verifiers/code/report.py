@@ -38,6 +38,8 @@ class Report:
     crowded: bool = False
     """Whether it stood still and waited for a processor."""
     queued_seconds: float = 0.0
+    left_out: tuple[int, ...] = ()
+    """Tests of the problem that cannot be judged; not among `total`."""
 
     @property
     def passed(self) -> bool:
@@ -69,7 +71,8 @@ class Report:
     def detail(self) -> str:
         """One line for people."""
         if self.failure is None:
-            return f"{self.total} tests passed" if self.passed else "no test was run"
+            left = f", {len(self.left_out)} left out" if self.left_out else ""
+            return f"{self.total} tests passed{left}" if self.passed else "no test was run"
         where = f"test {self.failure.test + 1} of {self.total}"
         return f"{where}: {self.failure.status}: {self.failure.why}"[:SHOWN]
 
@@ -116,6 +119,8 @@ def evidence(report: Report, **circumstances: Any) -> str:  # noqa: ANN401 - JSO
         "wall_seconds": round(report.wall_seconds, 6),
         "peak_bytes": report.peak_bytes,
     }
+    if report.left_out:
+        content["left_out"] = report.left_out
     if report.queued_seconds:
         content["queued_seconds"] = round(report.queued_seconds, 6)
     if report.printed:

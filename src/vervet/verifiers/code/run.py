@@ -41,8 +41,8 @@ class CallReader(LineReader):
         super().__init__()
         assert calls.expected is not None
         self.calls, self.expected, self.how = calls, calls.expected, how
-        self.report = Report(len(calls.inputs))
-        self.plan = calls.plan or plan_of(calls.inputs, calls.seconds)
+        self.plan = calls.plan or plan_of(calls.inputs, calls.seconds, calls.left_out)
+        self.report = Report(len(self.plan.order), left_out=calls.left_out)
         self.ahead, behind, self.left_out = self.plan.batches(how.first)
         self.order = [*self.ahead, *behind]
         self.waiting = bool(behind)
@@ -152,11 +152,11 @@ async def run_calls(sandbox: Runs, calls: Calls, code: str, how: How) -> Report:
 
 
 class OutcomeReader(LineReader):
-    """Collects the values and times of a trusted solution."""
+    """Collects the values and times of a trusted solution; None for what is too large."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.values: list[bytes] = []
+        self.values: list[bytes | None] = []
         self.seconds: list[float] = []
         self.error = ""
 
@@ -166,7 +166,9 @@ class OutcomeReader(LineReader):
             if line[:1] == b"v":
                 self.values.append(line[1:])
             elif line[:1] == b"t":
-                self.seconds.append(float(line[1:]))
+                self.seconds.append(float(line[1:]) if self.values[-1:] != [None] else 0.0)
+            elif line.startswith(b"eTooLarge"):
+                self.values.append(None)
             elif line[:1] in {b"e", b"x"}:
                 self.error = self.error or readable(line[1:])
         self.progress += len(lines)
@@ -190,16 +192,19 @@ async def solved(sandbox: Runs, calls: Calls, limits: Limits) -> Calls:
         ending = await sandbox.run(packed, how.limits, reader, profile=profile)
         if not ending.crowded:
             break
-    if len(reader.values) != len(calls.inputs):
+    left_out = tuple(at for at, value in enumerate(reader.values) if value is None)
+    if len(reader.values) != len(calls.inputs) or len(left_out) == len(calls.inputs):
         why = reader.error or fate(ending)[1]
         raise VerifierError(f"the solution of the problem fails on its own tests: {why}")
-    size = sum(map(len, reader.values))
-    calls = replace(calls, seconds=tuple(reader.seconds), output_bytes=size)
+    values = [value or b"null" for value in reader.values]
+    size = sum(map(len, values))
+    seconds = tuple(reader.seconds)
+    calls = replace(calls, seconds=seconds, output_bytes=size, left_out=left_out)
     if calls.expected is not None:
         return calls
-    expected: list[Any] = [decode(value) for value in reader.values]
+    expected: list[Any] = [decode(value) for value in values]
     lines: list[bytes | None] = [
-        None if b"NaN" in value or b'"?"' in value else b"v" + value for value in reader.values
+        None if b"NaN" in value or b'"?"' in value else b"v" + value for value in values
     ]
     if calls.not_none:
         expected, lines = [value is not None for value in expected], []

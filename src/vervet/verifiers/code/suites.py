@@ -52,6 +52,8 @@ class Calls:
     """What each call of the solution took."""
     output_bytes: int = 0
     """What the solution's results took on the wire."""
+    left_out: tuple[int, ...] = ()
+    """Tests that cannot be judged here: what the solution returns is too large to be sent."""
     plan: Plan | None = None
     """The order of the tests; None until the problem has been prepared."""
 
