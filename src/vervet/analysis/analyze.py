@@ -56,6 +56,7 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
     quality: Sequence[str] = (),
     false_positive_cost: float = 1.0,
     cost_ratio: float | str | None = None,
+    whole_surface: bool = False,
     level: float = 0.95,
     seed: int = 0,
 ) -> Analysis:
@@ -76,6 +77,7 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
         false_positive_cost: what returning a wrong answer costs, a right one being worth 1.
         cost_ratio: λ, the cost of one verification in solutions: a number, or measured from
             `tokens`, with prompts `cached`, or from what was `generated` only.
+        whole_surface: success at every S and V of a judge, not only at powers of two.
         level: nominal coverage of intervals.
         seed: of the bootstrap over problems.
 
@@ -92,6 +94,7 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
         Beyond(tuple(forecast), (), forecast_width),
         false_positive_cost,
         Ratio.read(cost_ratio),
+        whole_surface,
     ).checked()
     parts = _parts([runs] if isinstance(runs, Run) else list(runs), asked)
     required(parts, asked)
@@ -195,14 +198,16 @@ def _against(parts: Sequence[Part], asked: Asked, settings: Settings) -> dict[st
 
 def _surfaces(parts: Sequence[Part], asked: Asked, settings: Settings) -> dict[str, Any]:
     """Return what repeated verdicts allow: the surface, its frontier, its scaling."""
-    found: list[Surface] = [
-        each
-        for part in parts
-        for pair in part.pairs
-        if (each := surface_of(*pair, settings, cost_ratio=asked.cost_ratio)) is not None
-    ]
+    pairs = [pair for part in parts for pair in part.pairs]
+
+    def surfaces(*, whole: bool) -> list[Surface]:
+        each = (surface_of(*p, settings, cost_ratio=asked.cost_ratio, whole=whole) for p in pairs)
+        return [surface for surface in each if surface is not None]
+
+    found = surfaces(whole=False)
+    shown = surfaces(whole=True) if asked.whole_surface else found
     return {
-        "success": _gather(success_rows(each, settings) for each in found),
+        "success": _gather(success_rows(each, settings) for each in shown),
         "crossings": _gather(crossing_rows(each, settings) for each in found),
         "frontier": _gather(frontier_rows(each, settings) for each in found),
         "exponents": _gather(exponent_rows(each, settings) for each in found),

@@ -30,6 +30,7 @@ class Asked:
     beyond: Beyond = field(default_factory=Beyond)
     false_positive_cost: float = 1.0
     cost_ratio: Ratio = field(default_factory=Ratio)
+    whole_surface: bool = False
 
     def judges(self, judged: Judged) -> bool:
         """Return whether a verifier's own curves are wanted; the truth's always are.

@@ -50,9 +50,13 @@ class Surface:
 
 
 def surface_of(
-    judged: Judged, truth: Judged, settings: Settings, *, cost_ratio: Ratio
+    judged: Judged, truth: Judged, settings: Settings, *, cost_ratio: Ratio, whole: bool = False
 ) -> Surface | None:
     """Return the surface of a judge that was asked several times about each sample.
+
+    Its cells are powers of two, up to the solutions that nearly all problems have; or every S and
+    V that any problem has, if it is to be `whole`. Problems on which nothing was judged are left
+    out.
 
     Both the judge's verdicts and the vote are read from the solutions that both sides judged: one
     pool for both.
@@ -64,9 +68,11 @@ def surface_of(
     parts = judged.split(
         judged.accepts, judged.accepts + judged.rejects, truth.accepted, which=both
     )
-    solutions, verifications = powers(settings.depth(judged.count(both))), powers(depth)
-    if not solutions:
-        return None
+    many = judged.count(both)
+    many = many[many > 0]
+    solutions, verifications = powers(settings.depth(many)), powers(depth)
+    if whole:
+        solutions, verifications = list(range(1, int(many.max()) + 1)), list(range(1, depth + 1))
     cells = surface(*parts, solutions=solutions, verifications=verifications)
     votes = None
     if (truth.answer[both] >= 0).any():

@@ -76,6 +76,10 @@ _QUESTIONS = (
         help="Cost of one verification in solutions; measured from tokens by default, with "
         "prompts read once (cached), or from what was generated only.",
     ),
+    click.option(
+        "--whole-surface", is_flag=True,
+        help="Success at every S and V of a judge, not only at powers of two.",
+    ),
     LEVEL,
     SEED,
 )  # fmt: skip
@@ -85,7 +89,7 @@ def questions(command: Command) -> Command:
     """Give `command` the questions of an analysis, as one `asked` argument."""
     names = (
         "k", "verifier", "against", "audit", "quality", "forecast", "sibling", "forecast_width",
-        "mixture", "false_positive_cost", "cost_ratio", "level", "seed",
+        "mixture", "false_positive_cost", "cost_ratio", "whole_surface", "level", "seed",
     )  # fmt: skip
 
     @functools.wraps(command)
