@@ -1,0 +1,215 @@
+"""What a plan promises, against what its policy brings on problems that had no part in it.
+
+    python benchmarks/plan_honesty.py
+    python benchmarks/plan_honesty.py --data FOLDER --splits 100
+
+Problems are split into random halves; a plan is made from one half, and the policy it chose is
+replayed on the other. Every line says, in points of accuracy: the promise minus what the other
+half shows (mean and its standard error; zero is honest), the same for the winner's own figure on
+the problems it was chosen on, how often the promised interval held what the other half showed,
+policies compared and CPU seconds a plan.
+
+Simulated sets are drawn anew for every split; they and the embedded models need nothing. FOLDER
+holds game24/ (GPT-4 on the Game of 24, Yao et al. 2023), papers/ (counts of seven Pythia models on
+128 problems of MATH, 10,000 samples each, Brown et al. 2024) and livecodebench/ (pass rates of ten
+samples). Counts become verdicts in a random order; prices of models are their sizes. Halves of one
+real set are not independent, so there the standard error is that of the splits alone.
+"""
+
+import argparse
+import csv
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adaptive import embedded, game_of_24
+from adaptive_populations import PUBLISHED, draws
+from vervet.planning import Orders, Terms, archive, budget, describe, plan, replayed
+from vervet.planning.archive import Rows
+from vervet.policies.flow import Recorded
+from vervet.types import Outcome, Problem, Sample, Verdict
+
+Floats = NDArray[np.float64]
+PROBLEMS = 128
+ORDERS = 20
+PYTHIA = {"Pythia 70M": 0.07, "Pythia 410M": 0.41, "Pythia 2.8B": 2.8, "Pythia 12B": 12.0}
+"""Price of a sample: billions of parameters."""
+CODERS = {"DSCoder-1.3b-Ins": 1.3, "DSCoder-6.7b-Ins": 6.7, "DSCoder-33b-Ins": 33.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One set of problems and the terms of its plans."""
+
+    name: str
+    rows: Callable[[int], Rows]
+    """By split: a simulated set is drawn anew, a real one is always the same."""
+    truth: str
+    terms: Terms
+    usable: tuple[str, ...] = ()
+
+
+def votes(shares: Floats, n: int, rng: np.random.Generator) -> Rows:
+    """Draw n answers of every problem, and two verdicts of a judge that agrees with itself."""
+    rows = []
+    for place, drawn in enumerate(draws(shares, n, rng)):
+        samples = [Sample(f"p{place}", "m", i, "", completion_tokens=100) for i in range(n)]
+        verdicts: dict[tuple[str, int, str], list[Verdict]] = {}
+        for sample, answer in zip(samples, drawn, strict=True):
+            key = (sample.problem_id, "m", sample.index)
+            sure = rng.beta(3, 2) if answer == 0 else rng.beta(2, 3)
+            told = [Outcome.ACCEPT if r < sure else Outcome.REJECT for r in rng.random(2)]
+            right = Outcome.REJECT if answer else Outcome.ACCEPT
+            verdicts["m", sample.index, "key"] = [Verdict(*key, "key", 0, right, str(answer))]
+            verdicts["m", sample.index, "judge"] = [
+                Verdict(*key, "judge", trial, said, prompt_tokens=150, completion_tokens=150)
+                for trial, said in enumerate(told)
+            ]
+        rows.append((Problem(f"p{place}", ""), Recorded({"m": samples}, verdicts)))
+    return rows
+
+
+def counted(
+    rates: Mapping[str, Floats], sizes: Mapping[str, float], n: int, rng: np.random.Generator
+) -> Rows:
+    """Turn success counts of several models into verdicts in a random order.
+
+    Args:
+        rates: by model, successes and attempts of every problem, shape (problems, 2).
+        sizes: price of a sample.
+        n: samples that are taken of the attempts, without replacement.
+        rng: the order.
+    """
+    rows = []
+    for place in range(len(next(iter(rates.values())))):
+        samples, verdicts = {}, {}
+        for model, counts in rates.items():
+            right, tried = counts[place].astype(int)
+            good = np.zeros(tried, dtype=bool)
+            good[rng.permutation(tried)[:right]] = True
+            samples[model] = [
+                Sample(f"p{place}", model, i, "", cost=sizes[model]) for i in range(n)
+            ]
+            for i in range(n):
+                said = Outcome.ACCEPT if good[i] else Outcome.REJECT
+                verdicts[model, i, "tests"] = [Verdict(f"p{place}", model, i, "tests", 0, said)]
+        rows.append((Problem(f"p{place}", ""), Recorded(samples, verdicts)))
+    return rows
+
+
+def pythia(folder: Path) -> Rows:
+    """Return 32 samples of four Pythia models on each of 128 problems of MATH."""
+    found: dict[str, list[tuple[int, int]]] = {model: [] for model in PYTHIA}
+    with (folder / "monkeys_math_pythia_counts.csv").open() as file:
+        for row in sorted(csv.DictReader(file), key=lambda row: int(row["problem_idx"])):
+            if row["model"] in found:
+                found[row["model"]].append((int(row["c"]), int(row["n"])))
+    rates = {model: np.array(counts, dtype=np.float64) for model, counts in found.items()}
+    return counted(rates, PYTHIA, 32, np.random.default_rng(1))
+
+
+def coders(folder: Path) -> Rows:
+    """Return ten samples of three code models on each of 400 LiveCodeBench problems."""
+    told = json.loads((folder / "performances_generation_2024-04-17.json").read_text())
+    found: dict[str, dict[str, float]] = {model: {} for model in CODERS}
+    for row in told["performances"]:
+        if row["model"] in found:
+            found[row["model"]][row["question_id"]] = row["pass@1"] / 10
+    names = sorted(next(iter(found.values())))
+    rates = {
+        model: np.array([(round(rate[name]), 10) for name in names], dtype=np.float64)
+        for model, rate in found.items()
+    }
+    return counted(rates, CODERS, 10, np.random.default_rng(2))
+
+
+def joined(one: Rows, two: Rows) -> Rows:
+    """Return what two models said of the same problems."""
+    other = {problem.id: recorded for problem, recorded in two}
+    return [
+        (
+            problem,
+            Recorded(
+                {**recorded.samples, **other[problem.id].samples},
+                {**recorded.verdicts, **other[problem.id].verdicts},
+            ),
+        )
+        for problem, recorded in one
+    ]
+
+
+def cases(data: Path | None, folder: str) -> Iterator[Case]:
+    """Yield every set."""
+    doubtful = Terms(budget("8samples/problem"), false_positive_cost=0.5)
+    for name, terms in (
+        ("Llama-3.1-8B, MATH", Terms()),
+        ("Llama-3-8B, GSM8K", Terms(budget("2000tokens/problem"))),
+        ("Llama-3-70B, MATH", doubtful),
+    ):
+
+        def drawn(split: int, name: str = name) -> Rows:
+            rng = np.random.default_rng([split, len(name)])
+            return votes(PUBLISHED[name].answers(PROBLEMS, rng), 16, rng)
+
+        yield Case(f"simulated {name}, and a judge", drawn, "key", terms)
+    both = joined(*(embedded(m, 1.0, folder, 32).rows for m in ("marmoset", "marmoset-strong")))
+    yield Case("two embedded models", lambda _: both, "gsm8k-answer", doubtful)
+    if data is None:
+        print("Real sets: give their folder with --data FOLDER.")
+        return
+    game = game_of_24(data / "game24")
+    yield Case("GPT-4 on the Game of 24", lambda _: game, "v", Terms(), ("v",))
+    yield Case("the same, a vote", lambda _: game, "v", Terms(budget("20samples/problem")))
+    monkeys = pythia(data / "papers")
+    yield Case("four Pythia on MATH", lambda _: monkeys, "tests", Terms(budget("40usd/problem")))
+    code = coders(data / "livecodebench")
+    yield Case("three coders on LiveCodeBench", lambda _: code, "tests",
+               Terms(budget("60usd/problem")))  # fmt: skip
+
+
+def half(case: Case, rows: Sequence[tuple[Problem, Recorded]], split: int) -> Floats:
+    """Plan on one half, look at the other; return what was promised, seen, and held."""
+    place = np.random.default_rng([7, split]).permutation(len(rows))
+    ours, others = ([rows[i] for i in half] for half in np.array_split(place, 2))
+    start = time.process_time()
+    kept = describe(archive(ours, case.truth), usable=case.usable)
+    made = plan(kept, case.terms, orders=ORDERS, seed=split)
+    spent = time.process_time() - start
+    rest = archive(others, case.truth)
+    seen = replayed(made.chosen.policy, rest, Orders.random(rest, ORDERS)).accuracy.value
+    promised = made.promise.accuracy
+    return np.array([
+        promised.value - seen, made.chosen.replayed.accuracy.value - seen,
+        promised.low <= seen <= promised.high, promised.high - promised.low,
+        made.compared, spent, promised.problems,
+    ])  # fmt: skip
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder of the real sets")
+    parser.add_argument("--splits", type=int, default=100)
+    asked = parser.parse_args()
+    print("promise − seen      winner's own   held   width  policies  CPU s  problems")
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases(asked.data, folder):
+            table = np.array([half(case, case.rows(s), s) for s in range(asked.splits)])
+            mean = table.mean(axis=0)
+            error = 100 * table[:, 0].std(ddof=1) / np.sqrt(len(table))
+            print(
+                f"{100 * mean[0]:+6.2f} ± {error:.2f}     {100 * mean[1]:+6.2f}        "
+                f"{mean[2]:5.0%}   {100 * mean[3]:5.1f}  {mean[4]:6.0f}  {mean[5]:6.2f}  "
+                f"{mean[6]:5.0f}     {case.name}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
