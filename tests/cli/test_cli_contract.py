@@ -1,13 +1,18 @@
 """The contract of the command line: exit codes, one line for a mistake, JSON alone on stdout."""
 
 import json
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from vervet.cli import COMMANDS, main
+from vervet.store import open_run
+from vervet.types import Sample
 
 Called = Callable[..., tuple[int, str, str]]
 
@@ -183,6 +188,23 @@ def test_a_dry_run_counts_what_is_missing_and_makes_no_run(call: Called, tmp_pat
     assert json.loads(out)["samples"] == 4
     (tmp_path / "r" / "run.json").write_text("not json")
     assert call("sample", "r", *asked, "-n", "5", "--dry-run")[0] == 1
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_with_130_and_what_finished(tmp_path: Path, by: signal.Signals) -> None:
+    (tmp_path / "says.jsonl").write_text('{"problem": "*", "replies": ["#### 4"]}')
+    words = "sample r --dataset embedded -m scripted/says.jsonl -n 6400 --set latency=0.2"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vervet", *words.split()],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not list(tmp_path.glob("r/samples/*")) and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(by)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "vervet: interrupted; everything that finished is kept"
+    assert 0 < len(open_run(tmp_path / "r").scan(Sample, ("index",))) < 128 * 6400
 
 
 def test_a_local_file_is_a_verifier(call: Called, table: Path, tmp_path: Path) -> None:

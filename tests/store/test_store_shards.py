@@ -16,6 +16,7 @@ import pytest
 from vervet.errors import StoreError
 from vervet.store import Run, open_run
 from vervet.store import shards as shards_module
+from vervet.store.database import Database
 from vervet.types import Outcome, Problem, Sample, Verdict
 
 
@@ -231,3 +232,15 @@ def test_appending_and_compacting_killed_at_any_moment_loses_nothing(tmp_path: P
         assert indices == list(range(len(indices)))
         assert len(indices) > last
     assert last > 20
+
+
+def test_a_query_that_is_interrupted_is_an_interrupt_and_no_torn_shard() -> None:
+    numbers = "SELECT sum(hash(a.range * b.range)) FROM range(100000) a, range(1000000) b"
+
+    def asked() -> None:
+        with Database()._cursor() as cursor:
+            threading.Timer(0.2, cursor.interrupt).start()
+            cursor.execute(numbers)
+
+    with pytest.raises(KeyboardInterrupt):
+        asked()

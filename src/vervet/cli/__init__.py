@@ -6,6 +6,7 @@ that finished kept.
 """
 
 import os
+import signal
 import sys
 from importlib import import_module
 
@@ -71,8 +72,9 @@ def app(prices: str | None) -> None:
 
 
 def main() -> None:
-    """Run a command and leave with its exit code."""
+    """Run a command and leave with its exit code; SIGTERM is an interrupt like Ctrl-C."""
     sys.path.insert(0, "")  # so that my_file:MyVerifier finds my_file.py here
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         code = app.main(standalone_mode=False)
     except click.exceptions.Exit as leave:

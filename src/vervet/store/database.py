@@ -20,6 +20,8 @@ MEMORY = "1GB"
 """What DuckDB may use before it spills to disk."""
 THREADS = 4
 FETCH_ROWS = 1024
+INTERRUPTED = "Query interrupted"
+"""What DuckDB makes of Ctrl-C, as a plain RuntimeError or as an error of its own."""
 PARQUET = "FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false"
 
 Where: TypeAlias = Mapping[str, object]
@@ -51,6 +53,12 @@ class Database:
         cursor = self._connection.cursor()
         try:
             yield cursor
+        except duckdb.InterruptException as error:
+            raise KeyboardInterrupt from error
+        except RuntimeError as error:
+            if str(error) == INTERRUPTED:
+                raise KeyboardInterrupt from error
+            raise
         except duckdb.OutOfMemoryException as error:
             raise StoreError(f"out of memory (DuckDB may use {MEMORY}): {error}") from error
         except duckdb.Error as error:

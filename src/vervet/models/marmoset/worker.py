@@ -5,6 +5,7 @@ the process that started it.
 """
 
 import json
+import os
 import signal
 import sys
 from dataclasses import astuple
@@ -21,8 +22,11 @@ def main(folder: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     decoder = Decoder(Path(folder))
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(answer(decoder, json.loads(line))) + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(json.dumps(answer(decoder, json.loads(line))) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever asked is gone
+            os._exit(0)
 
 
 def answer(decoder: Decoder, request: dict[str, Any]) -> dict[str, Any]:
