@@ -1,6 +1,6 @@
 """What a policy did on every problem in every order, and how two of them add up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -37,6 +37,38 @@ class Outcome:
             return np.asarray(
                 np.where(known, counted, 0.0).sum(axis=1) / known.sum(axis=1, dtype=np.float64)
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Averages:
+    """Means over orders, by problem."""
+
+    right: Floats
+    wrong: Floats
+    abstained: Floats
+    costs: Mapping[str, Floats]
+    """Samples, verifications, tokens, dollars and seconds."""
+    orders: int
+    drawn: int
+    """Samples of all orders together."""
+    error: float
+    """Monte Carlo standard error of the accuracy: what so few orders leave to chance."""
+
+    @classmethod
+    def of(cls, result: Outcome) -> "Averages":
+        """Average over orders."""
+        by_order = np.nanmean(np.where(result.returned, result.right, 0.0), axis=0)
+        orders = len(by_order)
+        names = ("samples", "verifications", "tokens", "dollars", "seconds")
+        return cls(
+            result.by_problem(result.right),
+            result.by_problem(1.0 - result.right),
+            (~result.returned).mean(axis=1),
+            {name: cost.mean(axis=1) for name, cost in zip(names, result.costs, strict=True)},
+            orders,
+            int(result.samples.sum()),
+            float(by_order.std(ddof=1) / np.sqrt(orders)) if orders > 1 else np.nan,
+        )
 
 
 def joined(parts: Sequence[Outcome]) -> Outcome:

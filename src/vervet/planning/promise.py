@@ -1,39 +1,18 @@
 """Choosing the best of many policies, and what the chosen one may be promised to bring."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from vervet.planning.archive import Floats, Ints
-from vervet.planning.outcome import Outcome
+from vervet.planning.outcome import Averages
 from vervet.planning.terms import Terms
 from vervet.stats.estimate import Estimate
 from vervet.stats.resampling import mean_interval
 
 FOLDS, REPEATS = 10, 5
 SQRT2 = 2**0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Bought:
-    """What a policy brings and costs, by problem: means over orders."""
-
-    right: Floats
-    wrong: Floats
-    abstained: Floats
-    value: Floats
-    costs: Mapping[str, Floats]
-
-    @classmethod
-    def of(cls, result: Outcome, terms: Terms) -> "Bought":
-        """Average over orders."""
-        right, wrong = result.by_problem(result.right), result.by_problem(1.0 - result.right)
-        abstained = (~result.returned).mean(axis=1)
-        value = right - terms.false_positive_cost * wrong - terms.abstain_cost * abstained
-        names = ("samples", "verifications", "tokens", "dollars", "seconds")
-        costs = {name: cost.mean(axis=1) for name, cost in zip(names, result.costs, strict=True)}
-        return cls(right, wrong, abstained, value, costs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +28,12 @@ class Promise:
     value: float
     optimism: float
     """How much better the winner looked where it was chosen: what the correction took off."""
+
+
+def worth(found: Averages, terms: Terms) -> Floats:
+    """Return right − c wrong − a abstained, by problem."""
+    lost = terms.false_positive_cost * found.wrong + terms.abstain_cost * found.abstained
+    return np.asarray(found.right - lost)
 
 
 def choose(values: Floats, costs: Floats, waits: Floats, limits: tuple[float, float]) -> int:
@@ -75,7 +60,7 @@ def promise(
     waits: Floats,
     limits: tuple[float, float],
     *,
-    parts: Sequence[Bought],
+    parts: Sequence[Averages],
     seed: int = 0,
 ) -> Promise:
     """Return what the choice brings on problems left out of it, by repeated cross-fitting."""
@@ -91,7 +76,7 @@ def promise(
         return np.asarray(table[winners, place].mean(axis=0))
 
     accuracy = mean_interval(held_out("right"))
-    value = float(np.nanmean(held_out("value")))
+    value = float(np.nanmean(values[winners, place].mean(axis=0)))
     return Promise(
         ahead(accuracy),
         accuracy,

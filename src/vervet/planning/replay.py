@@ -8,7 +8,7 @@ import numpy as np
 from vervet.planning.archive import Archive, Floats, Ints, Shelf
 from vervet.planning.fast import Picked, Some, View, all_there, mix, not_judged, pick
 from vervet.planning.flows import driven
-from vervet.planning.outcome import Outcome, both, joined, switched, upon
+from vervet.planning.outcome import Averages, Outcome, both, joined, switched, upon
 from vervet.planning.together import shared
 from vervet.policies.cascade import Cascade
 from vervet.policies.flow import Policy, name_of
@@ -98,28 +98,18 @@ def replayed(
         NotRecorded: the policy asks for more than was recorded; the message says what to draw.
     """
     found = outcome(policy, archive, orders or Orders.random(archive, 200))
-    return summary(policy, found, level=level)
+    return summary(policy, Averages.of(found), level=level)
 
 
-def summary(policy: Policy, found: Outcome, *, level: float = 0.95) -> Replayed:
-    """Average an outcome over orders and problems."""
-    right, wrong = found.by_problem(found.right), found.by_problem(1.0 - found.right)
-    by_order = np.nanmean(np.where(found.returned, found.right, 0.0), axis=0)
-    error = by_order.std(ddof=1) / np.sqrt(len(by_order)) if len(by_order) > 1 else np.nan
-    samples = int(found.samples.sum())
-    drawn, verified, tokens, dollars, seconds = (float(cost.mean()) for cost in found.costs)
-    return Replayed(
-        name_of(policy),
-        mean_interval(right, level=level, samples=samples),
-        mean_interval(wrong, level=level, samples=samples),
-        mean_interval((~found.returned).mean(axis=1), level=level, samples=samples),
-        samples=drawn,
-        verifications=verified,
-        tokens=tokens,
-        dollars=dollars,
-        seconds=seconds,
-        chance=Monte(found.right.shape[1], float(error)),
+def summary(policy: Policy, found: Averages, *, level: float = 0.95) -> Replayed:
+    """Average over problems, with intervals."""
+    accuracy, wrong, abstained = (
+        mean_interval(each, level=level, samples=found.drawn)
+        for each in (found.right, found.wrong, found.abstained)
     )
+    costs = {name: float(cost.mean()) for name, cost in found.costs.items()}
+    chance = Monte(found.orders, found.error)
+    return Replayed(name_of(policy), accuracy, wrong, abstained, **costs, chance=chance)
 
 
 def outcome(policy: Policy, archive: Archive, orders: Orders) -> Outcome:

@@ -9,7 +9,8 @@ from vervet.errors import ConfigError, NotRecorded
 from vervet.planning.archive import Floats
 from vervet.planning.beyond import Beyond, beyond
 from vervet.planning.candidates import candidates
-from vervet.planning.promise import Bought, Promise, choose, promise
+from vervet.planning.outcome import Averages
+from vervet.planning.promise import Promise, choose, promise, worth
 from vervet.planning.reading import Found
 from vervet.planning.replay import Orders, Replayed, outcome, summary, vectorised
 from vervet.planning.terms import Terms
@@ -70,7 +71,7 @@ def plan(found: Found, terms: Terms, *, orders: int = ORDERS, seed: int = 0) -> 
     """
     drawn = Orders.random(found.archive, orders, seed=seed)
     policies, skipped = candidates(found, terms), {}
-    tried: list[tuple[Policy, Replayed, Bought]] = []
+    tried: list[tuple[Policy, Averages]] = []
     unit = terms.budget.unit if terms.budget else ""
     for policy in policies:
         try:
@@ -79,18 +80,18 @@ def plan(found: Found, terms: Terms, *, orders: int = ORDERS, seed: int = 0) -> 
         except NotRecorded as lacking:
             skipped[name_of(policy)] = str(lacking)
             continue
-        tried.append((policy, summary(policy, result), Bought.of(result, terms)))
+        tried.append((policy, Averages.of(result)))
     unit = unit or _best_known(tried)
     return _conclude(found, terms, tried, (unit, skipped), seed)
 
 
-Tried = Sequence[tuple[Policy, Replayed, Bought]]
+Tried = Sequence[tuple[Policy, Averages]]
 
 
 def _best_known(tried: Tried) -> str:
     """Return dollars where they are known of everything, else tokens, else samples."""
     for unit in ("dollars", "tokens"):
-        if all(np.isfinite(r.costs[unit]).all() for _, _, r in tried):
+        if all(np.isfinite(r.costs[unit]).all() for _, r in tried):
             return unit
     return "samples"
 
@@ -101,24 +102,25 @@ def _conclude(
     unit, skipped = about
     problems = found.archive.problems
     limit = terms.budget.per_problem(problems) if terms.budget else np.inf
-    values = np.array([r.value for _, _, r in tried])
-    costs = np.array([r.costs[unit] for _, _, r in tried])
-    waits = np.array([r.costs["seconds"] for _, _, r in tried])
+    values = np.array([worth(r, terms) for _, r in tried])
+    costs = np.array([r.costs[unit] for _, r in tried])
+    waits = np.array([r.costs["seconds"] for _, r in tried])
     limits = (limit, np.inf if terms.max_latency is None else terms.max_latency)
     fits = _affordable(costs, waits, limits)
-    options = [
-        Option(policy, replayed, float(v), float(c), affordable=bool(ok))
-        for (policy, replayed, _), v, c, ok in zip(
-            tried, np.nanmean(values, axis=1), costs.mean(axis=1), fits, strict=True
-        )
-    ]
+    worths, paid = np.nanmean(values, axis=1), costs.mean(axis=1)
     if not fits.any():
-        raise ConfigError(_too_dear(options, unit, limit))
+        raise ConfigError(_too_dear(tried, paid, waits.mean(axis=1), f"{limit:g} {unit}"))
+
+    def option(place: int) -> Option:
+        policy, found = tried[place]
+        value, cost = float(worths[place]), float(paid[place])
+        return Option(policy, summary(policy, found), value, cost, affordable=bool(fits[place]))
+
     best = choose(values, costs, waits, limits)
-    promised = promise(values, costs, waits, limits, parts=[r for _, _, r in tried], seed=seed)
-    frontier = tuple(_frontier(options))
+    promised = promise(values, costs, waits, limits, parts=[r for _, r in tried], seed=seed)
+    frontier = tuple(option(place) for place in _frontier(worths, paid))
     return Plan(
-        options[best], promised, frontier, len(options), skipped, unit, found, terms,
+        option(best), promised, frontier, len(tried), skipped, unit, found, terms,
         beyond(found, terms, unit),
     )  # fmt: skip
 
@@ -131,22 +133,22 @@ def _affordable(costs: Floats, waits: Floats, limits: tuple[float, float]) -> Fl
     return np.asarray(ok)
 
 
-def _too_dear(options: Sequence[Option], unit: str, limit: float) -> str:
-    known = [o for o in options if np.isfinite(o.cost)]
-    if not known:
+def _too_dear(tried: Tried, costs: Floats, waits: Floats, budget: str) -> str:
+    unit = budget.partition(" ")[2]
+    if not np.isfinite(costs).any():
         return f"{unit} are not known of any policy. Give the budget in samples or tokens."
-    least = min(known, key=lambda o: o.cost)
+    least = int(np.nanargmin(costs))
     return (
-        f"no policy fits: the budget is {limit:g} {unit} a problem, and the cheapest, "
-        f"{least.name}, takes {least.cost:.4g} (and {least.replayed.seconds:.3g} s)."
+        f"no policy fits: the budget is {budget} a problem, and the cheapest, "
+        f"{name_of(tried[least][0])}, takes {costs[least]:.4g} (and {waits[least]:.3g} s)."
     )
 
 
-def _frontier(options: Sequence[Option]) -> list[Option]:
-    """Return the options that are worth more than everything that costs no more."""
-    kept: list[Option] = []
-    known = [o for o in options if np.isfinite(o.cost)]
-    for option in sorted(known, key=lambda o: (o.cost, -o.value)):
-        if not kept or option.value > kept[-1].value + 1e-12:
-            kept.append(option)
+def _frontier(values: Floats, costs: Floats) -> list[int]:
+    """Return the places of what is worth more than everything that costs no more."""
+    kept: list[int] = []
+    for place in np.lexsort((-values, costs)):
+        best = values[kept[-1]] if kept else -np.inf
+        if np.isfinite(costs[place]) and values[place] > best + 1e-12:
+            kept.append(int(place))
     return kept
