@@ -134,6 +134,24 @@ def test_columns_of_other_names_are_mapped(call: Called, tmp_path: Path) -> None
     assert document["coverage"][0]["value"] == 0.5
 
 
+def test_a_column_that_is_not_there_is_refused_before_anything_is_stored(
+    call: Called, table: Path
+) -> None:
+    code, out, err = call("import", "table", str(table), "r", "--map", "correct=passed")
+    assert (code, out) == (2, "")
+    assert "no column 'passed' for correct; it has: problem, model, text, answer, correct." in err
+
+
+def test_a_run_of_several_parts_is_exported_as_one_of_one(
+    call: Called, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("import", "table", str(table), "r")
+    call("export", "r", "table", "whole.csv")
+    monkeypatch.setattr("vervet.transfer.parts.SAMPLES_AT_ONCE", 5)
+    call("export", "r", "table", "parts.csv")
+    assert (tmp_path / "parts.csv").read_text() == (tmp_path / "whole.csv").read_text()
+
+
 def test_a_policy_that_needs_more_says_how_to_get_it(call: Called, table: Path) -> None:
     call("import", "table", str(table), "r")
     code, out, err = call("select", "r", "--policy", "majority:n=99,verifier=recorded")

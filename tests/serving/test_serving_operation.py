@@ -86,6 +86,17 @@ async def test_a_cap_stops_a_flow_between_two_draws(lab: Any, tmp_path: Path) ->
         ('[[key]]\nname = "a"\nkey = "short"', "shorter than 16"),
         ('[[key]]\nname = "a"\nkey = "0123456789abcdef"\nlimit = 3', "no field 'limit'"),
         ("[[key", "cannot be read"),
+        ("key = [1, 2]", r"write \[\[key\]\] tables"),
+        *(
+            (f'[[key]]\nname = "a"\nkey = "0123456789abcdef"\n{cap}', f"{words}, no amount")
+            for cap, words in [
+                ("usd = nan", "usd of key 'a' is nan"),
+                ("usd = inf", "usd of key 'a' is inf"),
+                ("usd = -1.0", "usd of key 'a' is -1.0"),
+                ("usd = true", "usd of key 'a' is True"),
+                ("tokens = -5", "tokens of key 'a' is -5"),
+            ]
+        ),
         (KEYS.replace('"bob"', '"ann"'), "two keys are named 'ann'"),
     ],
 )

@@ -64,6 +64,38 @@ def test_a_mapping_to_an_unknown_column_is_refused() -> None:
         mapping(["prob=x"])
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("index", 2**31),
+        ("index", "1e400"),
+        ("prompt_tokens", 2**40),
+        ("cost", "inf"),
+        ("trial", -1),
+    ],
+)
+def test_a_number_that_cannot_be_stored_is_refused(column: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"row 1: {column} is "):
+        read({"problem": "a", column: value})
+
+
+def test_two_texts_or_two_outcomes_under_one_name_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"row 2: sample 7 of 'a' has another text in an earlier"):
+        read(
+            {"problem": "a", "index": 7, "text": "one"}, {"problem": "a", "index": 7, "text": "two"}
+        )
+    with pytest.raises(ConfigError, match="row 2: sample 7 of 'a' is right in one row and wrong"):
+        read({"problem": "a", "index": 7, "correct": 1}, {"problem": "a", "index": 7, "correct": 0})
+    same = {"problem": "a", "index": 7, "text": "one", "correct": 1}
+    assert [
+        sample is None for sample, _ in read(same, same, same | {"trial": 1, "correct": 0})
+    ] == [
+        False,
+        True,
+        True,
+    ]
+
+
 cells = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8))
 
 

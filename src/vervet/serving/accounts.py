@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -149,11 +149,16 @@ def accounts(rows: list[dict[str, Any]], where: str) -> Accounts:
     """
     found: dict[bytes, Account] = {}
     for row in rows:
+        if not isinstance(row, dict):
+            raise ConfigError(f"{where}: write [[key]] tables with name and key.")
         name = row.get("name")
         for known, kind in FIELDS.items():
             value = row.get(known)
             if (known in {"name", "key"} or value is not None) and not isinstance(value, kind):  # type: ignore[arg-type]  # a type or a tuple of types
                 raise ConfigError(f"{where}: {known} of key {name!r} is missing or no {known}.")
+        for cap in ("usd", "tokens"):
+            if not 0 <= row.get(cap, 0) < inf or isinstance(row.get(cap), bool):
+                raise ConfigError(f"{where}: {cap} of key {name!r} is {row[cap]}, no amount.")
         if unknown := set(row) - set(FIELDS):
             raise ConfigError(f"{where}: no field {min(unknown)!r}. Known: {', '.join(FIELDS)}.")
         if len(row["key"]) < SHORTEST:

@@ -9,7 +9,8 @@ from typing import Any
 
 from vervet.errors import ConfigError
 from vervet.store import Run
-from vervet.transfer.table import COLUMNS
+from vervet.transfer.parts import parts
+from vervet.transfer.table import COLUMNS, Key
 from vervet.types import Outcome, Sample, Verdict
 
 NOTHING_SAID: Sequence[Verdict | None] = (None,)
@@ -41,23 +42,25 @@ def export_table(run: Run, path: str | Path) -> int:
 
 def _rows(run: Run) -> Iterator[dict[str, Any]]:
     names = model_names(run)
-    problems = [problem.id for problem in run.problems()]
-    for problem_id in problems:
-        where = {"problem_id": problem_id}
-        verdicts: dict[tuple[str, int], list[Verdict]] = {}
-        for batch in run.read(Verdict, where):
-            for verdict in batch:
+    for problems, where in parts(run):
+        verdicts: dict[Key, list[Verdict]] = {}
+        for judged in run.read(Verdict, where):
+            for verdict in judged:
                 verdicts.setdefault(key_of(verdict), []).append(verdict)
-        samples = [sample for batch in run.read(Sample, where) for sample in batch]
-        for sample in sorted(samples, key=lambda s: (s.sampler_id, s.index)):
-            model = names.get(sample.sampler_id, sample.sampler_id)
-            for told in verdicts.get(key_of(sample)) or NOTHING_SAID:
-                yield _row(sample, told, model)
+        samples: dict[str, list[Sample]] = {}
+        for drawn in run.read(Sample, where):
+            for sample in drawn:
+                samples.setdefault(sample.problem_id, []).append(sample)
+        for problem in problems:
+            for sample in sorted(samples.get(problem.id, ()), key=key_of):
+                model = names.get(sample.sampler_id, sample.sampler_id)
+                for told in verdicts.get(key_of(sample)) or NOTHING_SAID:
+                    yield _row(sample, told, model)
 
 
-def key_of(row: Sample | Verdict) -> tuple[str, int]:
-    """Return what names a sample within its problem."""
-    return row.sampler_id, row.index
+def key_of(row: Sample | Verdict) -> Key:
+    """Return what names a sample."""
+    return row.problem_id, row.sampler_id, row.index
 
 
 def model_names(run: Run) -> dict[str, str]:

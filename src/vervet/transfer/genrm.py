@@ -18,13 +18,12 @@ import numpy as np
 
 from vervet.errors import ConfigError
 from vervet.store import Run
+from vervet.transfer.parts import parts
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.judging.prompts import fill, shown, template_of
 from vervet.verifiers.judging.words import until_verdict
 from vervet.verifiers.recorded import majority, named_one
 
-SAMPLES_AT_ONCE = 200_000
-"""Samples read together, whole problems at a time: every read goes over all shards."""
 Key = tuple[str, int]
 
 
@@ -124,9 +123,7 @@ def recorded(run: Run) -> list[str]:
 
 def _problems(run: Run, judge: str, truth: str) -> Iterator[tuple[Problem, dict[str, Any]]]:
     """Yield each problem with its samples and both verifiers' verdicts."""
-    parts = list(_parts(run))
-    for part in parts:
-        where = {"problem_id": [problem.id for problem in part]} if len(parts) > 1 else {}
+    for part, where in parts(run):
         rows: dict[str, dict[str, Any]] = {
             p.id: {"samples": {}, judge: {}, truth: {}} for p in part
         }
@@ -139,23 +136,6 @@ def _problems(run: Run, judge: str, truth: str) -> Iterator[tuple[Problem, dict[
                 told.setdefault((said.sampler_id, said.index), []).append(said)
         for problem in part:
             yield problem, rows[problem.id]
-
-
-def _parts(run: Run) -> Iterator[list[Problem]]:
-    """Yield the problems in parts of about so many samples."""
-    counts: Counter[str] = Counter()
-    for (problem_id, _), indices in run.keys(Sample).items():
-        counts[problem_id] += len(indices)
-    part: list[Problem] = []
-    size = 0
-    for problem in run.problems():
-        part.append(problem)
-        size += counts[problem.id]
-        if size >= SAMPLES_AT_ONCE:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
 
 
 def _agreeing(

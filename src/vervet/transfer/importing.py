@@ -58,6 +58,11 @@ def import_table(
     rows = read_rows(Path(path))
     if not rows:
         raise ConfigError(f"{path}: holds no rows.")
+    for ours, theirs in (renamed or {}).items():
+        if not any(theirs in row for row in rows):
+            raise ConfigError(
+                f"{path}: no column {theirs!r} for {ours}; it has: {', '.join(map(str, rows[0]))}."
+            )
     if isinstance(problems, str | Path):
         problems = list(files(problems, fields=fields))
     run.append(problems or ())

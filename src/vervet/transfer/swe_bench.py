@@ -298,7 +298,8 @@ def export_predictions(run: Run, path: str | Path) -> Written:
                 f"{path}: a predictions file holds one patch for a problem, and the run has "
                 f"{len(lines)} of each; give a folder."
             )
-        target.write_text("".join(f"{line}\n" for part in lines.values() for line in part))
+        text = "".join(f"{line}\n" for part in lines.values() for line in part)
+        target.write_text(text, encoding="utf-8")
         return Written(1, sum(map(len, lines.values())))
     target.mkdir(parents=True, exist_ok=True)
     for (model, index), part in lines.items():

@@ -7,7 +7,7 @@ A row needs `problem`; it may have `index` (else rows are counted in order), `mo
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from vervet.errors import ConfigError
@@ -21,6 +21,10 @@ TRUE = {"true", "1", "1.0", "yes", "correct", "accept", "pass", "passed"}
 FALSE = {"false", "0", "0.0", "no", "incorrect", "reject", "fail", "failed"}
 UNKNOWN = {"", "nan", "null", "none"}
 RECORDED = "recorded"
+LARGEST = 2**31 - 1
+"""Indices, trials and token counts are stored in 32 bits."""
+Key = tuple[str, str, int]
+"""Problem, sampler and index: one sample."""
 
 
 def mapping(pairs: Iterable[str]) -> dict[str, str]:
@@ -62,7 +66,10 @@ class TableReader:
     """sampler_id by model name."""
     verifiers: set[str] = field(default_factory=set)
     problems: dict[str, None] = field(default_factory=dict)
-    samples: set[tuple[str, str, int]] = field(default_factory=set)
+    texts: dict[Key, int | None] = field(default_factory=dict)
+    """A hash of each sample's text; None where it has none."""
+    outcomes: dict[tuple[Key, str, int], Outcome] = field(default_factory=dict)
+    """By sample, verifier and trial."""
 
     def read(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Imported]:
         """Yield what each row says.
@@ -97,10 +104,20 @@ class TableReader:
             completion_tokens=_whole(cell["completion_tokens"], "completion_tokens"),
             cost=_number(cell["cost"], "cost"),
         )
-        key = (problem, sampler_id, sample.index)
-        known = key in self.samples
-        self.samples.add(key)
+        known = self._is_known(sample, _text(cell["text"]))
         return Imported(None if known else sample, self._verdict(cell, sample, verifier, trial))
+
+    def _is_known(self, sample: Sample, text: str) -> bool:
+        """Whether an earlier row brought this sample; refuses another text under its index."""
+        key = (sample.problem_id, sample.sampler_id, sample.index)
+        known, mine = key in self.texts, hash(text) if text else None
+        earlier = self.texts.setdefault(key, mine)
+        if known and mine is not None and mine != earlier:
+            raise ValueError(
+                f"sample {sample.index} of {sample.problem_id!r} has another text in an earlier "
+                "row; leave index out to count rows, or say which model each is of"
+            )
+        return known
 
     def _index(self, written: Any, key: tuple[str, str, str, int]) -> int:  # noqa: ANN401 - a cell
         index = _whole(written, "index")
@@ -116,13 +133,20 @@ class TableReader:
         if correct is None:
             return None
         self.verifiers.add(verifier)
+        outcome = Outcome.ACCEPT if correct else Outcome.REJECT
+        key = (sample.problem_id, sample.sampler_id, sample.index)
+        if self.outcomes.setdefault((key, verifier, trial), outcome) is not outcome:
+            raise ValueError(
+                f"sample {sample.index} of {sample.problem_id!r} is right in one row and wrong in "
+                "another; say the verifier or the trial of each, or leave index out"
+            )
         return Verdict(
             sample.problem_id,
             sample.sampler_id,
             sample.index,
             verifier,
             trial,
-            Outcome.ACCEPT if correct else Outcome.REJECT,
+            outcome,
             answer=_text(cell["answer"]) or None,
             score=_number(cell["score"], "score"),
             detail="imported",
@@ -168,6 +192,8 @@ def _number(value: Any, what: str) -> float | None:  # noqa: ANN401 - a cell
         number = float(value)
     except (TypeError, ValueError):
         raise ValueError(f"{what} is {value!r}, not a number") from None
+    if number in {inf, -inf}:
+        raise ValueError(f"{what} is {value!r}, not a finite number")
     return number if isfinite(number) else None
 
 
@@ -175,6 +201,6 @@ def _whole(value: Any, what: str) -> int | None:  # noqa: ANN401 - a cell
     number = _number(value, what)
     if number is None:
         return None
-    if number != int(number) or number < 0:
-        raise ValueError(f"{what} is {value!r}, not a whole number from 0 up")
+    if number != int(number) or not 0 <= number <= LARGEST:
+        raise ValueError(f"{what} is {value!r}, not a whole number from 0 to {LARGEST:,}")
     return int(number)
