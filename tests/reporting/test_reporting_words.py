@@ -15,7 +15,7 @@ from vervet.analysis.schema import SCHEMA
 from vervet.errors import ConfigError
 from vervet.reporting.charts import as_document, figures
 from vervet.reporting.comparisons import crossing_table, difference_table
-from vervet.reporting.coverage import law_table
+from vervet.reporting.coverage import coverage_charts, law_table
 from vervet.reporting.curves import colours, model_names, pairs
 from vervet.reporting.html import json_in_html, render
 from vervet.reporting.marks import spread
@@ -267,3 +267,13 @@ def test_ten_thousand_real_samples_a_problem_are_told_right(shared_data: Path) -
     assert f"to {percent(curve[-1][1])} with 10,000" in headline(document)
     assert curve[-1][1] == pytest.approx(1 - never / 128)
     assert "<h1>" in render(document)
+
+
+def test_a_chart_of_an_imperfect_verifier_says_whose_word_it_is() -> None:
+    judged = [row(k, 0.5, verifier=v) for v in ("key@1", "weak@1") for k in (1, 10)]
+    told = EMPTY | {"coverage": judged, "verifiers": [{"verifier": "weak@1", "against": "key@1"}]}
+    key, weak = coverage_charts(as_document(told))
+    assert "Right is what weak accepts, which key does not always bear out." in weak.note
+    assert "Right is" not in key.note
+    alone = coverage_charts(as_document(EMPTY | {"coverage": judged}))
+    assert all("Right is" not in chart.note for chart in alone)

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     help="What returning nothing costs.",
 )
 @click.option("--max-latency", help="Mean time a problem may take, as 30s or 500ms.")
+@click.option(
+    "--together",
+    is_flag=True,
+    help="All problems come at once, so that they may share one budget.",
+)
 @click.option("--against", metavar="NAME", default="", help="The verifier that says what is right.")
 @click.option(
     "--verifier",
@@ -70,6 +75,7 @@ def plan(
         asked["false_positive_cost"],
         asked["abstain_cost"],
         planning.latency(asked["max_latency"]) if asked["max_latency"] else None,
+        together=asked["together"],
     )
     found = planning.read(opened(run_urls), truth=asked["against"], usable=asked["verifier"])
     made = planning.plan(found, terms, orders=asked["orders"], seed=asked["seed"])

@@ -102,7 +102,12 @@ def _is_number(cell: str) -> bool:
 
 
 def summary(analysis: "Analysis") -> None:
-    """Print what a reader wants first: coverage beside selection at a few k, and what was lost."""
+    """Print what a reader wants first: the finding, coverage beside selection, what was lost."""
+    from vervet.reporting.charts import as_document
+    from vervet.reporting.words import headline as finding
+
+    click.secho(finding(as_document(analysis)), bold=True)
+    click.echo()
     for table in headline(analysis):
         show(table)
         click.echo()

@@ -214,6 +214,13 @@ def demo(run_url: str, *, samples: int, as_json: bool) -> None:
 
     summary(analysis)
     note(f"report: {path}")
+    note(
+        "next, on the same samples:\n"
+        f"  vervet plan {run_url} --against gsm8k-answer --budget 20samples/problem\n"
+        f"  vervet view {run_url}\n"
+        "and your own model:\n"
+        "  vervet run gsm8k runs/mine -m openai/NAME --base-url URL -n 100 --limit 50"
+    )
 
 
 @click.command(

@@ -16,6 +16,7 @@ from vervet.reporting.curves import (
     display,
     of,
     pairs,
+    short,
 )
 from vervet.reporting.marks import (
     LABEL_GAP,
@@ -188,7 +189,7 @@ def _note(document: Row, pair: Pair, fits: Rows, curves: Mapping[str, Rows]) -> 
     level = f"{100 * row['level']:g}%"
     shaded = " and ".join(name for name in SHADED if name in curves)
     what = f"Bands: {level} intervals of {shaded}, {row.get('method')}."
-    said = [what if row.get("method") else ""]
+    said = [_doubt(document, pair), what if row.get("method") else ""]
     said += [
         "Fainter: where the whole curve lies at that level." if known(row.get(BAND[0])) else ""
     ]
@@ -197,6 +198,15 @@ def _note(document: Row, pair: Pair, fits: Rows, curves: Mapping[str, Rows]) -> 
     if of(document.get("forecasts", ()), pair):
         said.append(f"Open circles: forecasts with {_forecast_level(document)} intervals.")
     return " ".join(s for s in said if s)
+
+
+def _doubt(document: Row, pair: Pair) -> str:
+    """Say that a chart is of what an imperfect verifier accepts, or nothing."""
+    truths = {row["against"] for row in document.get("verifiers", ())}
+    if not truths or pair.verifier in truths:
+        return ""
+    truth = " and ".join(sorted(map(short, truths)))
+    return f"Right is what {short(pair.verifier)} accepts, which {truth} does not always bear out."
 
 
 def _forecast_level(document: Row) -> str:
