@@ -38,6 +38,7 @@ from vervet.policies.cascade import Cascade
 from vervet.policies.first_accepted import FirstAccepted
 from vervet.policies.fixed import Fixed
 from vervet.policies.flow import Recorded
+from vervet.policies.index import Index
 from vervet.policies.names import models_named, verifiers_named
 from vervet.types import Outcome, Problem, Sample, Verdict
 
@@ -221,6 +222,16 @@ def test_every_kind_of_policy_is_compared(made: Made) -> None:
         "Abstain", "BestOf", "Cascade", "Certified", "FirstAccepted", "Fixed", "Majority",
         "Mixture", "Pandora", "Posterior", "VerifyThenVote", "VerifyTies", "Weighted",
     }  # fmt: skip
+
+
+def test_problems_that_come_together_may_share_a_budget() -> None:
+    kept = found(voters(100, 40, seed=6), "key")
+    alone = plan(kept, Terms(budget("6samples/problem")), orders=20)
+    together = plan(kept, Terms(budget("6samples/problem"), together=True), orders=20)
+    assert not isinstance(alone.chosen.policy, Index)
+    assert together.chosen.policy == Index("key", 6, 40)
+    assert together.chosen.replayed.samples <= 6
+    assert together.promise.value > alone.promise.value
 
 
 def test_the_budget_and_the_latency_are_kept(made: Made) -> None:

@@ -1,12 +1,15 @@
 """The vectorised replay is the generic one, only faster; both know what they cannot say."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from vervet.errors import ConfigError, NotRecorded
+from vervet.planning import Terms, budget, describe, plan
 from vervet.planning.archive import Rows, archive
+from vervet.planning.candidates import candidates
 from vervet.planning.fast import pick
 from vervet.planning.flows import driven
 from vervet.planning.replay import Orders, outcome, replayed, vectorised
@@ -17,11 +20,12 @@ from vervet.policies.cascade import Cascade
 from vervet.policies.certified import Certified
 from vervet.policies.first_accepted import FirstAccepted
 from vervet.policies.fixed import Fixed
-from vervet.policies.flow import Policy, name_of
+from vervet.policies.flow import Policy, Recorded, name_of, revised_id
 from vervet.policies.majority import Majority
 from vervet.policies.mixture import Mixture
 from vervet.policies.pandora import Pandora
 from vervet.policies.posterior import Posterior
+from vervet.policies.refine import Refine
 from vervet.policies.verify_then_vote import VerifyThenVote
 from vervet.policies.verify_ties import VerifyTies
 from vervet.policies.weighted import Weighted
@@ -82,6 +86,59 @@ def test_the_fast_path_is_the_flow_in_every_order(policy: Policy, made: Made) ->
         np.testing.assert_allclose(
             getattr(fast, name), getattr(slow, name), rtol=1e-12, err_msg=name
         )
+
+
+def revised(rows: Rows, turns: int) -> Rows:
+    """Add later turns to every sample of `m`, judged as the samples of `s` are."""
+    made = []
+    for problem, recorded in rows:
+        samples, verdicts = dict(recorded.samples), dict(recorded.verdicts)
+        for turn in range(2, turns + 1):
+            name = revised_id("m@1", "v", turn)
+            others = list(recorded.samples["s"])[turn:] + list(recorded.samples["s"])[:turn]
+            replies = []
+            for first, other in zip(recorded.samples["m"], others, strict=True):
+                reply = replace(other, sampler_id=name, index=first.index)
+                replies.append(reply)
+                verdicts[name, first.index, "v"] = [
+                    replace(told, sampler_id=name, index=first.index)
+                    for told in recorded.verdicts["s@1", other.index, "v"]
+                ]
+            samples[f"m+v.{turn}"] = replies
+        made.append((problem, Recorded(samples, verdicts)))
+    return made
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [Refine(3, "v"), Refine(2, "v", limit=4), Refine(3, "v", limit=6, model="m"), Refine(1, "v")],
+    ids=name_of,
+)
+def test_chains_of_replies_are_the_flow_in_every_order(policy: Policy, made: Made) -> None:
+    kept = archive(revised(made(12, {"m": 6, "s": 6}, seed=4), 3), "v")
+    assert list(kept.shelves) == ["m", "s"]
+    orders = Orders.random(kept, 6, seed=3)
+    fast, slow = outcome(policy, kept, orders), driven(policy, kept, orders.by_model)
+    for name in ("right", "returned", "samples", "verifications"):
+        np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name), err_msg=name)
+    for name in ("tokens", "seconds"):
+        np.testing.assert_allclose(
+            getattr(fast, name), getattr(slow, name), rtol=1e-12, err_msg=name
+        )
+    assert vectorised(policy)
+
+
+def test_a_plan_refines_as_far_as_that_was_recorded(made: Made) -> None:
+    found = describe(
+        archive(revised(made(12, {"m": 6, "s": 6}, holes=False), 3), "v"), usable=["v"]
+    )
+    tried = {p for p in candidates(found, Terms()) if isinstance(p, Refine)}
+    assert {p.turns for p in tried} == {2, 3}
+    assert {p.model for p in tried} == {"m"}
+    chosen = plan(found, Terms(budget("2samples/problem")), orders=10)
+    assert not any("refine" in name for name in chosen.skipped)
+    with pytest.raises(NotRecorded, match=r"were never drawn.*vervet solve --policy refine"):
+        replayed(Refine(4, "v"), found.archive, Orders.random(found.archive, 2))
 
 
 def test_most_built_in_policies_have_a_fast_path() -> None:

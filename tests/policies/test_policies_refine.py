@@ -104,6 +104,7 @@ def test_a_plan_counts_first_replies_only(tmp_path: Path) -> None:
     solve(run, PROBLEMS, Refine(3, "exam"), {"": Pupil()}, {"exam": Exam("exam")})
     found = read([run])
     assert list(found.archive.shelves) == ["pupil"]
+    assert set(found.archive.shelves["pupil"].turns) == {("exam", 2), ("exam", 3)}
     assert found.models == {"pupil": "pupil"}
     assert found.archive.problems == len(PROBLEMS)
 

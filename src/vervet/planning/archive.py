@@ -1,14 +1,14 @@
 """Recorded rows as arrays: what a policy can be replayed on a hundred thousand times."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vervet.costs.dollars import Price, token_dollars
 from vervet.errors import ConfigError
-from vervet.policies.flow import Recorded
+from vervet.policies.flow import Recorded, turn_of
 from vervet.types import Outcome, Problem, Sample, Verdict
 
 Floats = NDArray[np.float64]
@@ -18,6 +18,8 @@ NO_PRICES: Mapping[str, Price] = {}
 Reading = Callable[[Sample], float | None]
 Codes = Mapping[str, Sequence[dict[str, int]]]
 """By verifier and problem, the code of each answer: the same for all models."""
+Drawn = Sequence[Sequence[Sample | None]]
+"""Samples by problem; None where one is not there."""
 Told = Sequence[Sequence[Sequence[Verdict]]]
 """Verdicts by problem, sample and trial."""
 VALUE = {Outcome.ACCEPT: 1, Outcome.REJECT: -1, Outcome.ERROR: 0}
@@ -71,6 +73,8 @@ class Shelf:
     dollars: Floats
     seconds: Floats
     heard: dict[str, Heard]
+    turns: Mapping[tuple[str, int], "Shelf"] = field(default_factory=dict)
+    """Replies to what a verifier said, by its name and the turn, each at the place of its first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ def archive(rows: Rows, truth: str, *, prices: Mapping[str, Price] = NO_PRICES) 
     """Turn recorded rows into arrays.
 
     Args:
-        rows: the problems with everything recorded about them; all have the same models.
+        rows: the problems with everything recorded about them; all have the same models. Later
+            turns (`flow.revised_id`) are kept with the samples that they revise.
         truth: the verifier whose verdict says what is right.
         prices: of the verifiers that are models, by their names.
 
@@ -101,9 +106,15 @@ def archive(rows: Rows, truth: str, *, prices: Mapping[str, Price] = NO_PRICES) 
     """
     if not rows:
         raise ConfigError("no problem has samples of every model. Give runs of the same problems.")
-    models = list(rows[0][1].samples)
     codes: Codes = {name: [{} for _ in rows] for name in verifiers_in(rows)}
-    shelves = {m: _shelf(m, rows, codes, truth, prices) for m in models}
+    turns = [_turns(recorded) for _, recorded in rows]
+    later = {model for found in turns for model in found}
+    shelves = {}
+    for model in (m for m in rows[0][1].samples if m not in later):
+        drawn = [recorded.samples[model] for _, recorded in rows]
+        made = _Making(rows, codes, truth, prices)
+        first = _shelf(model, drawn, made)
+        shelves[model] = replace(first, turns=_later(model, drawn, turns, made))
     if not any(np.isfinite(shelf.right).any() for shelf in shelves.values()):
         known = ", ".join(verifiers_in(rows)) or "none"
         raise ConfigError(f"no verdicts of {truth!r}, so nothing is right. There are: {known}.")
@@ -119,12 +130,54 @@ def verifiers_in(rows: Rows) -> list[str]:
     return list(found)
 
 
-def _shelf(model: str, rows: Rows, codes: Codes, truth: str, prices: Mapping[str, Price]) -> Shelf:
-    drawn = [recorded.samples[model] for _, recorded in rows]
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What every shelf is made with."""
+
+    rows: Rows
+    codes: Codes
+    truth: str
+    prices: Mapping[str, Price]
+
+
+def _turns(recorded: Recorded) -> dict[str, Sequence[Sample]]:
+    """Return the samples of each model that are later turns of another's."""
+    ids = {drawn[0].sampler_id for drawn in recorded.samples.values() if drawn}
+    return {
+        model: drawn
+        for model, drawn in recorded.samples.items()
+        if drawn and any(turn_of(drawn[0].sampler_id, first) for first in ids)
+    }
+
+
+def _later(
+    model: str, drawn: Drawn, turns: Sequence[Mapping[str, Sequence[Sample]]], made: _Making
+) -> dict[tuple[str, int], Shelf]:
+    """Return the later turns of a model's samples, each at the place of its first turn."""
+    found: dict[tuple[str, int], list[dict[int, Sample]]] = {}
+    for p, (samples, every) in enumerate(zip(drawn, turns, strict=True)):
+        for replies in every.values():
+            key = turn_of(replies[0].sampler_id, next(s.sampler_id for s in samples if s))
+            if key is not None:
+                places = found.setdefault(key, [{} for _ in drawn])
+                places[p] = {reply.index: reply for reply in replies}
+    return {
+        key: _shelf(
+            f"{model}+{key[0]}.{key[1]}",
+            [[by.get(s.index) if s else None for s in first]
+             for by, first in zip(places, drawn, strict=True)],
+            made,
+        )
+        for key, places in found.items()
+    }  # fmt: skip
+
+
+def _shelf(model: str, drawn: Drawn, made: _Making) -> Shelf:
+    rows, truth = made.rows, made.truth
     width = max(map(len, drawn)) + 1
     heard = {
-        name: _heard(_told(drawn, rows, name), seen, width, prices.get(name))
-        for name, seen in codes.items()
+        name: _heard(_told(drawn, rows, name), seen, width, made.prices.get(name))
+        for name, seen in made.codes.items()
     }
     right = np.full((len(rows), width), np.nan)
     if truth in heard:
@@ -151,17 +204,17 @@ def _tokens(sample: Sample) -> float | None:
     return prompt + sample.completion_tokens
 
 
-def _column(drawn: Sequence[Sequence[Sample]], width: int, of: Reading) -> Floats:
+def _column(drawn: Drawn, width: int, of: Reading) -> Floats:
     column = np.full((len(drawn), width), np.nan)
     for place, samples in enumerate(drawn):
-        values = [of(sample) for sample in samples]
+        values = [None if sample is None else of(sample) for sample in samples]
         column[place, : len(values)] = [np.nan if v is None else v for v in values]
     return column
 
 
-def _told(drawn: Sequence[Sequence[Sample]], rows: Rows, name: str) -> Told:
+def _told(drawn: Drawn, rows: Rows, name: str) -> Told:
     return [
-        [recorded.verdicts.get((s.sampler_id, s.index, name), ()) for s in samples]
+        [recorded.verdicts.get((s.sampler_id, s.index, name), ()) if s else () for s in samples]
         for samples, (_, recorded) in zip(drawn, rows, strict=True)
     ]
 

@@ -15,10 +15,12 @@ from vervet.policies.certified import Certified
 from vervet.policies.first_accepted import FirstAccepted
 from vervet.policies.fixed import Fixed
 from vervet.policies.flow import Policy
+from vervet.policies.index import Index
 from vervet.policies.majority import Majority
 from vervet.policies.mixture import Mixture
 from vervet.policies.pandora import LEAST, Pandora
 from vervet.policies.posterior import Posterior
+from vervet.policies.refine import Refine
 from vervet.policies.verify_then_vote import VerifyThenVote
 from vervet.policies.verify_ties import VerifyTies
 from vervet.policies.weighted import Weighted
@@ -35,6 +37,10 @@ PRICES = (0.02, 0.1)
 """Prices of a score, in standard deviations of the scores."""
 SHARED = ((2, 1), (4, 1), (4, 2))
 """Samples of the one model and of the other in a mixture."""
+TURNS = (2, 3, 5)
+"""Replies of a chain that is refined."""
+EVERY = (4, 8, 16, 32)
+"""Budgets of samples a problem that all problems share."""
 
 
 def candidates(found: Found, terms: Terms) -> list[Policy]:
@@ -47,6 +53,8 @@ def candidates(found: Found, terms: Terms) -> list[Policy]:
         kept += _single(found, shelf, model)
         if terms.false_positive_cost or terms.abstain_cost:
             kept += _doubting(found, shelf, model, terms)
+        if terms.together:
+            kept += _together(found, shelf, model, terms)
     for one, two in permutations(shelves, 2):
         kept += [*_cascades(found, one, two), *_mixtures(found, one, two)]
     return kept
@@ -75,6 +83,7 @@ def _single(found: Found, shelf: Shelf, model: str) -> Iterator[Policy]:
             yield from (VerifyTies(n, reader, judge, model=model) for n in LEVEL if n <= grid[-1])
     for judge in judges:
         yield from (FirstAccepted(n, judge, model) for n in grid)
+        yield from _refined(shelf, judge, model)
         if _graded(shelf, judge):
             yield from (
                 BestOf(n, judge, trials, model=model)
@@ -91,6 +100,15 @@ def _single(found: Found, shelf: Shelf, model: str) -> Iterator[Policy]:
         yield from (BestOf(n, model=model) for n in several)
 
 
+def _refined(shelf: Shelf, judge: str, model: str) -> Iterator[Policy]:
+    """Return what shows the model why it was rejected, as far as that was recorded."""
+    turns = [t for name, t in shelf.turns if name == judge]
+    least = int(shelf.size.min())
+    for most in (t for t in TURNS if t <= max(turns, default=1)):
+        yield from (Refine(most, judge, n, model) for n in CHEAP if n <= least)
+        yield Refine(most, judge, model=model)
+
+
 def _doubting(found: Found, shelf: Shelf, model: str, terms: Terms) -> Iterator[Policy]:
     """Return votes that abstain: at round shares, and at the break-even precision."""
     even = terms.false_positive_cost - terms.abstain_cost
@@ -99,6 +117,18 @@ def _doubting(found: Found, shelf: Shelf, model: str, terms: Terms) -> Iterator[
         for n in (n for n in steps(shelf) if n > 2):  # noqa: PLR2004 - a vote of two is a sample
             for below in sorted({*TRUSTS, level}):
                 yield Abstain(Majority(n, reader, model=model), below)
+
+
+def _together(found: Found, shelf: Shelf, model: str, terms: Terms) -> Iterator[Policy]:
+    """Return what shares one budget among all problems: of round sizes, and all there is."""
+    least = int(shelf.size.min())
+    sizes: set[float] = {n for n in EVERY if n < least}
+    if terms.budget and terms.budget.unit == "samples":
+        sizes |= {min(terms.budget.per_problem(found.archive.problems), least)}
+    for budget in sorted(n for n in sizes if n >= 1):
+        for by, names in (("votes", found.readers), ("accepted", found.usable)):
+            for name in (n for n in names if complete(shelf, n)):
+                yield Index(name, budget, least, by=by, model=model)
 
 
 def _cascades(found: Found, first: str, then: str) -> Iterator[Policy]:

@@ -7,7 +7,16 @@ import numpy as np
 
 from vervet.planning.archive import Archive, Ints, Shelf
 from vervet.planning.outcome import Outcome
-from vervet.policies.flow import Choice, Flow, Policy, Pool, Verify, replay
+from vervet.policies.flow import (
+    Choice,
+    Flow,
+    Policy,
+    Pool,
+    Recorded,
+    Verify,
+    replay,
+    revised_id,
+)
 from vervet.types import Problem, Sample, Selection
 
 
@@ -50,14 +59,7 @@ def driven(policy: Policy, archive: Archive, orders: Mapping[str, Ints]) -> Outc
         NotRecorded: the policy asks for more than was recorded.
     """
     count = next(iter(orders.values())).shape[1]
-    places = [
-        {
-            (s.sampler_id, s.index): (shelf, i)
-            for model, shelf in archive.shelves.items()
-            for i, s in enumerate(recorded.samples[model])
-        }
-        for _, recorded in archive.rows
-    ]
+    places = [_places(archive, recorded) for _, recorded in archive.rows]
     cells = [
         [
             _cell(policy, archive, place, {m: order[p, r] for m, order in orders.items()}, known)
@@ -71,6 +73,17 @@ def driven(policy: Policy, archive: Archive, orders: Mapping[str, Ints]) -> Outc
 
 
 Known = Mapping[tuple[str, int], tuple[Shelf, int]]
+
+
+def _places(archive: Archive, recorded: Recorded) -> Known:
+    """Return where each sample and each of its later turns stands."""
+    found = {}
+    for model, shelf in archive.shelves.items():
+        for i, sample in enumerate(recorded.samples[model]):
+            found[sample.sampler_id, sample.index] = shelf, i
+            for key, turn in shelf.turns.items():
+                found[revised_id(sample.sampler_id, *key), sample.index] = turn, i
+    return found
 
 
 def _cell(

@@ -48,8 +48,8 @@ def read(runs: Sequence[Run], *, truth: str = "", usable: Sequence[str] = ()) ->
     said = {i: s for run in runs for i, s in run.descriptions("samplers").items()}
     judges = {i: s for run in runs for i, s in run.descriptions("verifiers").items()}
     later = {str(s.get("model", i)) for i, s in said.items() if "revises" in s}
-    rows = [_first_turns(row, later) for run in runs for row in recorded_problems(run)]
-    merged, left_out = _common([_short(row) for row in rows])
+    rows = [_short(row) for run in runs for row in recorded_problems(run)]
+    merged, left_out = _common(rows, later)
     priced = [(problem, _priced(recorded, said, table)) for problem, recorded in merged]
     names = verifiers_in(priced)
     right = truth or _only(names)
@@ -75,13 +75,6 @@ def describe(
     return Found(kept, readers, tuple(usable or allowed), names, left_out)
 
 
-def _first_turns(row: tuple[Problem, Recorded], later: set[str]) -> tuple[Problem, Recorded]:
-    """Leave out replies to what a verifier said: they are not draws of a model's own."""
-    problem, recorded = row
-    kept = {model: drawn for model, drawn in recorded.samples.items() if model not in later}
-    return problem, Recorded(kept, recorded.verdicts)
-
-
 def _short(row: tuple[Problem, Recorded]) -> tuple[Problem, Recorded]:
     """Drop the full id of a verifier that also has its short name."""
     problem, recorded = row
@@ -95,9 +88,12 @@ def _short(row: tuple[Problem, Recorded]) -> tuple[Problem, Recorded]:
 
 
 def _common(
-    rows: Iterable[tuple[Problem, Recorded]],
+    rows: Iterable[tuple[Problem, Recorded]], later: set[str]
 ) -> tuple[list[tuple[Problem, Recorded]], int]:
-    """Join what several runs say of a problem; keep the problems that all models answered."""
+    """Join what several runs say of a problem; keep the problems that all models answered.
+
+    The `later` turns of a model's samples are no draws of its own, and need not be there.
+    """
     problems: dict[str, Problem] = {}
     samples: dict[str, dict[str, list[Sample]]] = {}
     verdicts: dict[str, dict[tuple[str, int, str], Sequence[Verdict]]] = {}
@@ -106,20 +102,29 @@ def _common(
         for model, drawn in recorded.samples.items():
             samples.setdefault(problem.id, {}).setdefault(model, []).extend(drawn)
         verdicts.setdefault(problem.id, {}).update(recorded.verdicts)
-    models = sorted({model for found in samples.values() for model in found})
-    kept = [p for p, found in samples.items() if len(found) == len(models)]
+    names = {model for found in samples.values() for model in found}
+    models = sorted(names - later)
+    kept = [p for p, found in samples.items() if found.keys() >= set(models)]
     common = [
-        (problems[p], Recorded({m: samples[p][m] for m in models}, verdicts[p])) for p in kept
+        (
+            problems[p],
+            Recorded(
+                {m: samples[p][m] for m in [*models, *sorted(later)] if m in samples[p]},
+                verdicts[p],
+            ),
+        )
+        for p in kept
     ]
     return common, len(samples) - len(kept)
 
 
 def _priced(recorded: Recorded, said: Mapping[str, Any], table: PriceTable) -> Recorded:
     """Fill in what a sample costs at the list price, where the endpoint did not say."""
-    priced = {
-        model: _with_costs(drawn, said.get(drawn[0].sampler_id, {}), table)
-        for model, drawn in recorded.samples.items()
-    }
+    priced = {}
+    for model, drawn in recorded.samples.items():
+        settings = said.get(drawn[0].sampler_id, {})
+        first = said.get(str(settings.get("revises", "")), settings)
+        priced[model] = _with_costs(drawn, first, table)
     return Recorded(priced, recorded.verdicts)
 
 

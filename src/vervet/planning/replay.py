@@ -6,6 +6,7 @@ from functools import reduce
 import numpy as np
 
 from vervet.planning.archive import Archive, Floats, Ints, Shelf
+from vervet.planning.chains import refined
 from vervet.planning.fast import Picked, Some, View, all_there, mix, not_judged, pick
 from vervet.planning.flows import driven
 from vervet.planning.outcome import Averages, Outcome, both, joined, switched, upon
@@ -14,6 +15,7 @@ from vervet.policies.cascade import Cascade
 from vervet.policies.flow import Policy, name_of
 from vervet.policies.index import Index
 from vervet.policies.mixture import Mixture, parts
+from vervet.policies.refine import Refine
 from vervet.stats.estimate import Estimate
 from vervet.stats.resampling import mean_interval
 
@@ -132,6 +134,8 @@ def outcome(policy: Policy, archive: Archive, orders: Orders) -> Outcome:
     shelf = _shelf(archive, model)
     if isinstance(policy, Index) and shelf is not None:
         return shared(policy, shelf, orders.by_model[shelf.model])
+    if isinstance(policy, Refine) and shelf is not None:
+        return refined(policy, shelf, orders.by_model[shelf.model])
     if shelf is not None:
         blocks = _blocks(policy, shelf, orders.by_model[shelf.model])
         if blocks is not None:
@@ -143,7 +147,7 @@ def vectorised(policy: Policy) -> bool:
     """Tell whether a policy is replayed without its flow, which is a hundred times quicker."""
     if isinstance(policy, Cascade):
         return vectorised(policy.first) and vectorised(policy.then)
-    if isinstance(policy, Index | Mixture):
+    if isinstance(policy, Index | Mixture | Refine):
         return True
     inner = getattr(policy, "policy", policy)
     return pick.dispatch(type(inner)) is not pick.dispatch(object)

@@ -1,7 +1,7 @@
 """Which policy to use under a budget, and what it may be promised to bring."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,12 +59,15 @@ class Plan:
     """Policies that need more samples than were recorded, as forecast; none of them is chosen."""
 
 
-def plan(found: Found, terms: Terms, *, orders: int = ORDERS, seed: int = 0) -> Plan:
+def plan(
+    found: Found, terms: Terms, *, orders: int = ORDERS, seed: int = 0, forecast: bool = True
+) -> Plan:
     """Compare policies on recorded rows and choose the one worth most within the terms.
 
     The winner of a comparison looks better than it is. So its promise is measured on problems
     that had no part in choosing it: the problems are split into folds, the whole search is
-    repeated without each fold, and its winner is tried on that fold.
+    repeated without each fold, and its winner is tried on that fold. `forecast` also says what
+    more samples than were recorded might bring, which takes most of the time.
 
     Raises:
         ConfigError: nothing can be compared, or no policy fits the budget and the latency.
@@ -82,7 +85,8 @@ def plan(found: Found, terms: Terms, *, orders: int = ORDERS, seed: int = 0) -> 
             continue
         tried.append((policy, Averages.of(result)))
     unit = unit or _best_known(tried)
-    return _conclude(found, terms, tried, (unit, skipped), seed)
+    made = _conclude(found, terms, tried, (unit, skipped), seed)
+    return replace(made, beyond=beyond(found, terms, unit)) if forecast else made
 
 
 Tried = Sequence[tuple[Policy, Averages]]
@@ -119,10 +123,7 @@ def _conclude(
     best = choose(values, costs, waits, limits)
     promised = promise(values, costs, waits, limits, parts=[r for _, r in tried], seed=seed)
     frontier = tuple(option(place) for place in _frontier(worths, paid))
-    return Plan(
-        option(best), promised, frontier, len(tried), skipped, unit, found, terms,
-        beyond(found, terms, unit),
-    )  # fmt: skip
+    return Plan(option(best), promised, frontier, len(tried), skipped, unit, found, terms)
 
 
 def _affordable(costs: Floats, waits: Floats, limits: tuple[float, float]) -> Floats:

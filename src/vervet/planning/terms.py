@@ -37,6 +37,8 @@ class Terms:
     """a: what returning nothing costs."""
     max_latency: float | None = None
     """Mean seconds a problem may take."""
+    together: bool = False
+    """All problems are there at once, so that they may share one budget (`index`)."""
 
 
 def budget(text: str) -> Budget:

@@ -155,6 +155,17 @@ def revised_id(sampler_id: str, verifier: str, turn: int) -> str:
     return f"{sampler_id}+{verifier}.{turn}"
 
 
+def turn_of(sampler_id: str, first: str) -> tuple[str, int] | None:
+    """Return the verifier and the turn where a sample revises one of `first`, else None.
+
+    >>> turn_of("llama@1f+unit-tests.2", "llama@1f"), turn_of("llama@1f", "llama@1f")
+    (('unit-tests', 2), None)
+    """
+    base, plus, rest = sampler_id.partition(f"{first}+")
+    verifier, dot, turn = rest.rpartition(".")
+    return (verifier, int(turn)) if plus and not base and dot and turn.isdigit() else None
+
+
 Flow: TypeAlias = Generator[Request, Pool, Choice]
 
 
