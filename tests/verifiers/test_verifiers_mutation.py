@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vervet.errors import VerifierError
-from vervet.types import Problem, Sample
-from vervet.verifiers.code.mutation import candidates, mutate, newly_rejected, strengthen
+from vervet.types import Outcome, Problem, Sample, Verdict
+from vervet.verifiers.code.mutation import candidates, mutate
 from vervet.verifiers.unit_tests import unit_tests
 
 VALUES = st.recursive(
@@ -33,29 +33,64 @@ def test_new_inputs_are_new_and_distinct_and_repeatable() -> None:
     assert found == list(candidates(seeds, 50, np.random.default_rng(1)))
 
 
-def test_a_weak_suite_is_strengthened_and_says_by_how_much() -> None:
-    solution = "def f(a):\n    assert len(a) > 0\n    return max(a)\n"
-    problem = Problem("p", "", {"entry_point": "f", "inputs": [[[1, 2, 3]]], "solution": solution})
-    samples = [
-        Sample("p", "m", 0, "def f(a):\n    return max(a)\n"),
-        Sample("p", "m", 1, "def f(a):\n    return a[-1]\n"),
-        Sample("p", "m", 2, "def f(a):\n    return 0\n"),
-    ]
+SOLUTION = "def f(a):\n    return max(a)\n"
+WEAK: dict[str, Any] = {"entry_point": "f", "inputs": [[[1, 2, 3]]], "solution": SOLUTION}
+LAST = "def f(a):\n    return a[-1]\n"
 
-    async def go() -> tuple[Problem, tuple[int, int]]:
-        weak, strong = unit_tests(suite="base", workers=1), unit_tests(workers=1)
-        stronger = await strengthen(strong, problem, count=20)
-        counts = await newly_rejected(weak, strong, stronger, samples)
-        await weak.aclose()
-        await strong.aclose()
-        return stronger, counts
 
-    stronger, counts = asyncio.run(go())
-    assert counts == (2, 1)
-    assert [] not in [given[0] for given in stronger.reference["inputs"]["plus"]]
+def judged(reference: dict[str, Any], code: str, **settings: Any) -> Verdict:
+    async def go() -> Verdict:
+        verifier = unit_tests(workers=1, **settings)
+        try:
+            return await verifier.verify(Problem("p", "", reference), Sample("p", "m", 0, code), 0)
+        finally:
+            await verifier.aclose()
+
+    return asyncio.run(go())
+
+
+def test_mutated_tests_reject_what_a_weak_suite_let_through() -> None:
+    assert judged(WEAK, LAST).outcome is Outcome.ACCEPT
+    assert judged(WEAK, LAST, mutated=20).outcome is Outcome.REJECT
+    right = judged(WEAK, "def f(a):\n    return sorted(a)[-1]\n", mutated=20)
+    assert (right.outcome, right.detail) == (Outcome.ACCEPT, "21 tests passed")
+    assert right.verifier_id.startswith("unit-tests-mutated@")
+
+
+def test_an_input_that_breaks_the_contract_or_the_solution_is_no_test() -> None:
+    reference = {
+        **WEAK,
+        "contract": "    assert len(a) == 3 and min(a) > 0",
+        "inputs": [[[5, 4, 3]]],
+    }
+    only_three = (
+        "def f(a):\n    b, c, d = a\n    assert min(b, c, d) > 0\n    return max(b, c, d)\n"
+    )
+    assert judged(reference, only_three, mutated=10).outcome is Outcome.ACCEPT
+    assert (
+        judged({**WEAK, "inputs": [[[5, 4, 3]]]}, only_three, mutated=10).outcome is Outcome.REJECT
+    )
+
+
+def test_an_input_on_which_the_solution_loops_is_given_up_and_the_others_are_kept() -> None:
+    solution = "def f(n):\n    while n == 4: pass\n    return n\n"
+    reference = {"entry_point": "f", "inputs": [[3], [5]], "solution": solution}
+    found = judged(reference, "def f(n): return n", mutated=4)
+    assert (found.outcome, found.detail) == (Outcome.ACCEPT, "6 tests passed")
+
+
+def test_assertions_are_strengthened_by_the_solution_and_keep_their_own_judge() -> None:
+    test = "def check(candidate):\n    assert abs(candidate(2.0) - 1.41) < 0.01\n"
+    solution = "def f(x):\n    return x ** 0.5\n"
+    reference = {"entry_point": "f", "test": test, "solution": solution}
+    close = "def f(x):\n    return 1.414 if x == 2.0 else x ** 0.5 + 1e-9\n"
+    far = "def f(x):\n    return x ** 0.5 + 1e-3\n"
+    assert judged(reference, close, mutated=5).outcome is Outcome.ACCEPT
+    assert judged(reference, far).outcome is Outcome.ACCEPT
+    assert judged(reference, far, mutated=5).outcome is Outcome.REJECT
 
 
 def test_a_problem_without_solution_cannot_be_strengthened() -> None:
-    problem = Problem("p", "", {"entry_point": "f", "inputs": [[1]], "expected": [1]})
+    reference = {"entry_point": "f", "inputs": [[1]], "expected": [1]}
     with pytest.raises(VerifierError, match="reference solution"):
-        asyncio.run(strengthen(unit_tests(workers=1), problem, count=3))
+        judged(reference, "def f(n): return n", mutated=3)

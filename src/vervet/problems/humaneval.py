@@ -39,6 +39,7 @@ def _read(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
         "entry_point": entry_point,
         "solution": prompt + str(row["canonical_solution"]),
         "test": str(row["test"]),
+        "oracle": "humaneval",
     }
 
 
@@ -50,7 +51,7 @@ def _read_plus(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
         **{key: value for key, value in reference.items() if key != "test"},
         "inputs": {"base": row["base_input"], "plus": row["plus_input"]},
         "atol": float(row["atol"]),
-        "oracle": "humaneval",
+        "contract": str(row.get("contract", "")),
     }
 
 

@@ -86,6 +86,7 @@ def _read(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
         "entry_point": entry_point(tests, solution),
         "setup": setup.replace("\r\n", "\n") + "\n" + imports(solution),
         "test": "\n".join(tests),
+        "oracle": "mbpp",
         "challenge": [str(test) for test in row.get("challenge_test_list") or ()],
         "solution": solution,
     }
@@ -105,6 +106,7 @@ def _read_plus(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
         "inputs": {"base": row["base_input"], "plus": row["plus_input"]},
         "types": f"mbpp/{str(row['task_id']).rpartition('/')[2]}",
         "atol": float(row["atol"]),
+        "contract": str(row.get("contract", "")),
         "oracle": "mbpp",
     }
 

@@ -9,6 +9,7 @@ from vervet.errors import ConfigError, VerifierError
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.answer import Traits, named
 from vervet.verifiers.code.extraction import extract_code
+from vervet.verifiers.code.mutation import strengthened
 from vervet.verifiers.code.order import plan_of
 from vervet.verifiers.code.report import Report, evidence
 from vervet.verifiers.code.run import How, run_calls, run_programs, run_source, solved
@@ -53,9 +54,11 @@ class UnitTests:
         limits: Limits,
         timeout: float | None,
         all_tests: bool,
+        mutated: int = 0,
     ) -> None:
         self.id, self.sandbox, self.suite = identity, sandbox, suite
         self.limits, self.timeout, self.all_tests = limits, timeout, all_tests
+        self.mutated = mutated
         self.ready: OrderedDict[str, tuple[Problem, asyncio.Task[tuple[Suite, Limits]]]] = (
             OrderedDict()
         )
@@ -136,6 +139,8 @@ class UnitTests:
         if isinstance(suite, Calls) and suite.solution:
             suite = await solved(self.sandbox, suite, self.limits)
         if isinstance(suite, Calls):
+            if self.mutated:
+                suite = await strengthened(self.sandbox, suite, self.limits, self.mutated)
             plan = plan_of(suite.inputs, suite.seconds, suite.left_out)
             suite = replace(suite, plan=plan)
         return suite, self.limits_for(suite)
@@ -232,6 +237,7 @@ def unit_tests(
     timeout: float | None = None,
     memory: int = 4096,
     all_tests: bool = False,
+    mutated: int = 0,
     workers: int | None = None,
 ) -> UnitTests:
     """Return the verifier of programs by tests.
@@ -244,6 +250,8 @@ def unit_tests(
             contest's limit and 10 s, or 3 s (docs/code-verifier.md).
         memory: MiB of address space.
         all_tests: run on after the first failure.
+        mutated: tests to add to each problem, on changed copies of its own inputs
+            (`code.mutation`): what they reject of what the suite accepts, the suite let through.
         workers: programs at a time; None for two per processor.
 
     Raises:
@@ -255,17 +263,25 @@ def unit_tests(
         raise ConfigError(f"unit-tests: timeout {timeout!r} must be positive seconds.")
     if memory < 64:  # noqa: PLR2004 - an interpreter alone takes this much address space
         raise ConfigError(f"unit-tests: memory {memory} MiB is too little to start a program in.")
+    if mutated < 0:
+        raise ConfigError(f"unit-tests: mutated {mutated} must be a number of tests.")
     parameters: dict[str, Any] = {
         "suite": suite, "timeout": timeout, "memory": memory, "all_tests": all_tests,
         "isolation": isolation,
     }  # fmt: skip
+    name = ("unit-tests" if suite == "plus" else "unit-tests-base") + (
+        "-mutated" if mutated else ""
+    )
+    if mutated:
+        parameters["mutated"] = mutated
     return UnitTests(
-        named("unit-tests" if suite == "plus" else "unit-tests-base", VERSION, **parameters),
+        named(name, VERSION, **parameters),
         sandbox_for(isolation, workers),
         suite=suite,
         limits=Limits(memory_bytes=memory * MEBIBYTE),
         timeout=timeout,
         all_tests=all_tests,
+        mutated=mutated,
     )
 
 

@@ -1,10 +1,12 @@
 """Stronger tests from known inputs, by type-aware mutation (Liu et al. 2023, section 2.1).
 
 A seed input is changed in a few places, each according to its type: numbers move, strings and
-containers lose, repeat or gain a part, often one that other inputs use. Inputs on which the
-reference solution raises are dropped: they break the contract of the problem.
+containers lose, repeat or gain a part, often one that other inputs use. Inputs that break the
+problem's contract, or on which its solution raises, are dropped.
 """
 
+import ast
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,13 +14,19 @@ from typing import Any
 import numpy as np
 
 from vervet.errors import VerifierError
-from vervet.types import Outcome, Problem, Sample, Verifier
-from vervet.verifiers.code.suites import Calls, suite_of
-from vervet.verifiers.sandbox.wire import encode
+from vervet.verifiers.code.comparators import FLOAT_TOLERANCE, EvalPlus, ValueJudge, is_floats
+from vervet.verifiers.code.run import answers
+from vervet.verifiers.code.suites import Calls
+from vervet.verifiers.sandbox import Limits, Runs
+from vervet.verifiers.sandbox.wire import decode, encode
 
 KINDS = (int, float, str)
 ATTEMPTS = 20
 """Mutations tried for each input wanted."""
+MUTANT_SECONDS, RESTARTS = 1.0, 5
+"""Processor seconds for a new input; how many of them may take longer."""
+SPARE = 2
+"""Inputs made for each one wanted: some break the contract."""
 
 
 def mutate(value: Any, rng: np.random.Generator, parts: Sequence[Any] = ()) -> Any:  # noqa: ANN401 - plain values
@@ -135,55 +143,73 @@ def candidates(
             return
 
 
-async def strengthen(verifier: Verifier, problem: Problem, *, count: int, seed: int = 0) -> Problem:
-    """Return a problem with `count` more inputs, which its reference solution accepts.
+def guarded(solution: str, entry_point: str, contract: str) -> str:
+    r"""Return a solution whose function begins with the assertions of its contract.
 
-    Its suite `base` is the inputs so far, `plus` both: two verifiers of the same samples, whose
-    disagreement is what the added tests are worth.
+    >>> guarded("def f(n):\n    return n", "f", "    assert n > 0")
+    'def f(n):\n    assert n > 0\n    return n'
+    """
+    tree = ast.parse(solution)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == entry_point:
+            node.body[:0] = ast.parse(textwrap.dedent(contract)).body
+    return ast.unparse(tree)
+
+
+async def strengthened(sandbox: Runs, calls: Calls, limits: Limits, count: int) -> Calls:
+    """Return the calls with up to `count` more, on mutated inputs that the solution answers.
+
+    The same calls give the same inputs. A result is compared as EvalPlus compares, floats within
+    1e-6; that the solution's answer is the only right one is taken for granted.
 
     Raises:
-        VerifierError: the problem has no reference solution, or no inputs to start from.
+        VerifierError: there is no solution, or no input to start from.
     """
-    suite = suite_of(problem)
-    if not isinstance(suite, Calls) or not suite.solution:
-        raise VerifierError(f"{problem.id}: needs inputs and a reference solution to be mutated.")
-    plain = [given for given in suite.inputs if not isinstance(given, dict)]
-    added = list(candidates(plain, count, np.random.default_rng(seed)))
-    kept = [given for given in added if await _valid(verifier, suite, given)]
-    reference = {
-        "prompt": problem.reference.get("prompt", problem.prompt),
-        "entry_point": suite.entry_point,
-        "solution": suite.solution,
-        "inputs": {"base": plain, "plus": kept},
-        "atol": problem.reference.get("atol", 0),
-        "oracle": problem.reference.get("oracle", ""),
-    }
-    return replace(problem, reference=reference)
+    seeds = [list(given) for given in calls.inputs if not isinstance(given, dict)]
+    if not calls.solution or not seeds or calls.expected is None:
+        raise VerifierError("mutated inputs need a reference solution and inputs to start from.")
+    new = list(candidates(seeds, SPARE * count, np.random.default_rng(0)))
+    code = guarded(calls.solution, calls.entry_point, calls.contract)
+    found, seconds = await answered(sandbox, replace(calls, solution=code), new, limits)
+    kept = [at for at, value in enumerate(found) if value is not None][:count]
+    values = [decode(found[at] or b"") for at in kept]
+    known = len(calls.inputs)
 
+    def judge(at: int, expected: Sequence[Any]) -> ValueJudge:
+        if at < known:
+            return calls.judge(at, expected)
+        tolerance = calls.atol or (FLOAT_TOLERANCE if is_floats(expected[at]) else 0)
+        return EvalPlus(calls.benchmark, calls.entry_point, tolerance)
 
-async def _valid(verifier: Verifier, suite: Calls, given: list[Any]) -> bool:
-    """Whether the solution answers an input; it is run like any candidate."""
-    trial = Problem(
-        "valid",
-        "",
-        {"entry_point": suite.entry_point, "inputs": [given], "solution": suite.solution},
+    return replace(
+        calls,
+        inputs=(*calls.inputs, *(new[at] for at in kept)),
+        expected=(
+            *calls.expected,
+            *([v is not None for v in values] if calls.not_none else values),
+        ),
+        seconds=(*calls.seconds, *(seconds[at] for at in kept)),
+        lines=(),
+        judge=judge,
     )
-    try:
-        sample = Sample("valid", "solution", 0, suite.solution)
-        return (await verifier.verify(trial, sample, 0)).outcome is Outcome.ACCEPT
-    except VerifierError:
-        return False
 
 
-async def newly_rejected(
-    weak: Verifier,
-    strong: Verifier,
-    problem: Problem,
-    samples: Sequence[Sample],
-) -> tuple[int, int]:
-    """Return (samples the weak suite accepts, those of them the strong one rejects)."""
-    accepted = [s for s in samples if (await weak.verify(problem, s, 0)).outcome is Outcome.ACCEPT]
-    rejected = [
-        s for s in accepted if (await strong.verify(problem, s, 0)).outcome is Outcome.REJECT
-    ]
-    return len(accepted), len(rejected)
+async def answered(
+    sandbox: Runs, calls: Calls, new: Sequence[Any], limits: Limits
+) -> tuple[list[bytes | None], list[float]]:
+    """Return what the solution says to new inputs and the seconds that took it.
+
+    None where it raises. An input that it does not end on is given up, and the next ones go to a
+    process of their own, a few times.
+    """
+    values, seconds = list[bytes | None](), list[float]()
+    for _ in range(RESTARTS):
+        rest = replace(calls, inputs=tuple(new[len(values) :]))
+        reader, _ = await answers(sandbox, rest, limits, MUTANT_SECONDS)
+        values += reader.values[: len(reader.seconds)]
+        seconds += reader.seconds
+        if len(values) >= len(new):
+            break
+        values.append(None)
+        seconds.append(0.0)
+    return values, seconds

@@ -31,7 +31,7 @@ from vervet.verifiers.sandbox.inside.runner import LAST_WORDS
 from vervet.verifiers.sandbox.slots import Turn, pack
 from vervet.verifiers.sandbox.wire import Malformed, decode
 
-COMPILE_SECONDS = 60.0
+COMPILE_SECONDS = SOLUTION_SECONDS = 60.0
 
 
 class CallReader(LineReader):
@@ -151,8 +151,8 @@ async def run_calls(sandbox: Runs, calls: Calls, code: str, how: How) -> Report:
     return finish(reader.report, ending)
 
 
-class OutcomeReader(LineReader):
-    """Collects the values and times of a trusted solution; None for what is too large."""
+class AnswerReader(LineReader):
+    """Collects what a trusted solution answers; None where it raises or the value is too large."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -163,16 +163,35 @@ class OutcomeReader(LineReader):
     def take(self, lines: list[bytes]) -> bool:
         """Keep lines."""
         for line in lines:
-            if line[:1] == b"v":
+            kind = line[:1]
+            if kind == b"v":
                 self.values.append(line[1:])
-            elif line[:1] == b"t":
-                self.seconds.append(float(line[1:]) if self.values[-1:] != [None] else 0.0)
-            elif line.startswith(b"eTooLarge"):
+            elif kind == b"e":
                 self.values.append(None)
-            elif line[:1] in {b"e", b"x"}:
+            elif kind == b"t":
+                self.seconds.append(float(line[1:]) if self.values[-1] is not None else 0.0)
+            if kind in {b"e", b"x"} and not line.startswith(b"eTooLarge"):
                 self.error = self.error or readable(line[1:])
         self.progress += len(lines)
         return False
+
+
+async def answers(
+    sandbox: Runs, calls: Calls, limits: Limits, seconds: float
+) -> tuple[AnswerReader, Ending]:
+    """Run the solution of `calls` on their inputs, with `seconds` of processor time for each."""
+    job = {
+        "mode": "call", "code": calls.solution, "entry_point": calls.entry_point,
+        "inputs": list(calls.inputs), "timed": True,
+    }  # fmt: skip
+    how = How(replace(limits, cpu_seconds=seconds, total_seconds=120, output_bytes=1 << 30))
+    packed, profile = prepared(job, how), profile_of(calls.solution)
+    for _ in range(2):  # the machine may have kept it waiting
+        reader = AnswerReader()
+        ending = await sandbox.run(packed, how.limits, reader, profile=profile)
+        if not ending.crowded:
+            break
+    return reader, ending
 
 
 async def solved(sandbox: Runs, calls: Calls, limits: Limits) -> Calls:
@@ -181,19 +200,10 @@ async def solved(sandbox: Runs, calls: Calls, limits: Limits) -> Calls:
     Raises:
         VerifierError: the solution fails; the problem cannot be verified.
     """
-    job = {
-        "mode": "call", "code": calls.solution, "entry_point": calls.entry_point,
-        "inputs": list(calls.inputs), "timed": True,
-    }  # fmt: skip
-    how = How(replace(limits, cpu_seconds=60, total_seconds=120, output_bytes=1 << 30))
-    packed, profile = prepared(job, how), profile_of(calls.solution)
-    for _ in range(2):  # the machine may have kept it waiting
-        reader = OutcomeReader()
-        ending = await sandbox.run(packed, how.limits, reader, profile=profile)
-        if not ending.crowded:
-            break
+    reader, ending = await answers(sandbox, calls, limits, SOLUTION_SECONDS)
     left_out = tuple(at for at, value in enumerate(reader.values) if value is None)
-    if len(reader.values) != len(calls.inputs) or len(left_out) == len(calls.inputs):
+    whole = len(reader.values) == len(calls.inputs) > len(left_out)
+    if reader.error or not whole:
         why = reader.error or fate(ending)[1]
         raise VerifierError(f"the solution of the problem fails on its own tests: {why}")
     values = [value or b"null" for value in reader.values]
@@ -334,4 +344,4 @@ async def judge_output(
         report.note("fail", "wrong output", **shown)
 
 
-__all__ = ["How", "Report", "run_calls", "run_programs", "run_source", "solved"]
+__all__ = ["How", "Report", "answers", "run_calls", "run_programs", "run_source", "solved"]

@@ -42,6 +42,12 @@ class Calls:
     """Makes the judge of a test, by its place among the expected values."""
     solution: str = ""
     """A whole right program, where there is one."""
+    benchmark: str = ""
+    """Whose comparison `judge` makes: humaneval, mbpp, live-code-bench."""
+    atol: float = 0.0
+    """The absolute tolerance that the problem gives itself."""
+    contract: str = ""
+    """Assertions on the arguments: what a valid input is."""
     not_none: bool = False
     """Whether a result counts only as something or None."""
     shortcut: bool = True
@@ -131,6 +137,7 @@ def assertion_suite(problem: Problem, reference: Mapping[str, Any]) -> Suite:
         tuple(found),
         lambda _at, _expected: holds,
         solution=solution,
+        benchmark=str(reference.get("oracle", "")),
         shortcut=False,
     )
 
@@ -171,6 +178,9 @@ def calls(reference: Mapping[str, Any], name: SuiteName) -> Calls:
         expected,
         judge_factory(benchmark, entry_point, atol, begins(reference["inputs"])),
         solution=solution,
+        benchmark=benchmark,
+        atol=atol,
+        contract=str(reference.get("contract", "")),
         not_none=mbpp_types.is_not_none(benchmark, entry_point),
         shortcut=not special,
         lines=expected_lines(expected) if expected is not None and not special else (),
