@@ -17,7 +17,7 @@ from aiohttp import web
 from vervet.analysis import analyze
 from vervet.errors import ConfigError
 from vervet.reporting.charts import as_document
-from vervet.reporting.curves import Pair, Row, display, pairs
+from vervet.reporting.curves import Pair, Row, display, model_names, pairs
 from vervet.reporting.difficulty import ranked
 from vervet.reporting.html import frame, render, run_title, templates, text_of
 from vervet.reporting.reading import outcome_words, tally
@@ -68,7 +68,7 @@ class Viewer:
         return self._page(
             "problems.html",
             pair=pair,
-            model=display(self.document, pair),
+            model=model_names(self.document).get(pair.model, pair.model),
             total=len(rows),
             rows=[(row, problem_url(row["problem_id"])) for row in shown],
             models=[
@@ -101,10 +101,13 @@ class Viewer:
             samples=samples,
             total=len(kept),
             most=MOST_CHARACTERS,
-            models=_choices("model", [h.sampler_id for h in headings], here),
-            outcomes=_choices("outcome", [h.outcome for h in of_model], here),
+            models=_choices("model", [h.sampler_id for h in headings], here, self._name),
+            outcomes=_choices("outcome", [h.outcome for h in of_model], here, outcome_words),
             **paging,
         )
+
+    def _name(self, sampler_id: str) -> str:
+        return model_names(self.document).get(sampler_id, sampler_id)
 
     def _page(self, name: str, **parts: Any) -> web.Response:  # noqa: ANN401 - a template's own
         template = templates().get_template(name)
@@ -112,9 +115,10 @@ class Viewer:
         return web.Response(text=page, content_type="text/html")
 
 
-def _choices(name: str, values: Sequence[str], here: Row) -> list[tuple[str, str, bool]]:
+def _choices(
+    name: str, values: Sequence[str], here: Row, say: Callable[[str], str]
+) -> list[tuple[str, str, bool]]:
     """Return what a list can be narrowed to: its name, its link, and whether it is chosen."""
-    say = outcome_words if name == "outcome" else str
     return [
         (say(value) if value else "all", url("problem", {**here, name: value}), value == here[name])
         for value in ["", *dict.fromkeys(values)]
