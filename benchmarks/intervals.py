@@ -34,6 +34,8 @@ from vervet.stats.votes import Ballot, majority
 
 Pairs = Iterator[tuple[Estimate, float]]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
+TINY = 1e-9
+"""Rounding of quantities that take few values, such as exponents of whole numbers."""
 RATES = 400_000
 """Problems behind the truth of a law that has no closed form."""
 
@@ -113,7 +115,7 @@ def means(runs: int, sizes: list[int], cases: tuple[tuple[int, int], ...]) -> No
 
 def said(name: str, found: Pairs) -> None:
     """Print how often estimates hold their truths; without an interval they count apart."""
-    rows = [(e.low <= truth <= e.high, np.isnan(e.low)) for e, truth in found]
+    rows = [(e.low - TINY <= truth <= e.high + TINY, np.isnan(e.low)) for e, truth in found]
     known = [held for held, missing in rows if not missing]
     share = np.mean(known) if known else np.nan
     print(f"{name:58s} {share:.3f}   no interval {1 - len(known) / len(rows):.3f}", flush=True)
@@ -228,36 +230,64 @@ def judged(rng: np.random.Generator, problems: int) -> tuple[Ints, Bools, Ints]:
     return answer, right, rng.binomial(4, chance)
 
 
-def surfaces(runs: int) -> None:
-    """Crossing ratio and compute-optimal exponents; truth from 1,000 problems."""
-    many, deep, budgets = [1, 2, 4, 8], [1, 2, 4], [2.0, 4.0, 8.0, 16.0]
-    rule = Rule("peak", slack=0.01)
+@dataclass(frozen=True)
+class Pool:
+    """A population of problems with known surfaces: what is drawn from it has a known truth."""
 
-    def measured(problems: int, rng: np.random.Generator, weights: Floats | None) -> list[Estimate]:
+    cells: Floats
+    votes: Floats
+    ratio: float = 0.5
+    budgets: tuple[float, ...] = (2.0, 4.0, 8.0, 16.0)
+
+    @classmethod
+    def of(cls, problems: int, rng: np.random.Generator) -> "Pool":
+        """Judge that many problems."""
         answer, right, accepted = judged(rng, problems)
         depth = np.full_like(accepted, 4)
         cells = surface(
-            list(accepted), list(depth), list(right), solutions=many, verifications=deep
+            list(accepted), list(depth), list(right), solutions=MANY, verifications=DEEP
         )
         ballots = [Ballot.of(a.tolist(), r.tolist()) for a, r in zip(answer, right, strict=True)]
-        votes = majority(ballots, k=many)
-        verify = frontier(cells, solutions=many, verifications=deep, ratio=0.5, weights=weights)
-        vote = vote_frontier(votes, solutions=many, weights=weights)
-        crossed = crossing(verify, vote, rule=rule, problems=problems)
-        law = compute_optimal(
-            cells, solutions=many, verifications=deep, ratio=0.5, budgets=budgets, weights=weights
-        )
-        return [crossed.ratio, law.solution_exponent, law.verification_exponent]
+        return cls(cells, majority(ballots, k=MANY))
 
-    truth = [e.value for e in measured(1000, np.random.default_rng(10), None)]
-    found = []
-    for seed in range(runs):
-        rng = np.random.default_rng([11, seed])
-        found.append(measured(100, rng, resample(100, rng=rng, resamples=300)))
-    names = ("crossing ratio", "exponent of S_opt", "exponent of V_opt")
-    for place, name in enumerate(names):
-        pairs = ((row[place], truth[place]) for row in found)
-        said(f"{name} (P = 100; truth {truth[place]:.2f})", pairs)
+    def read(self, rows: Ints, weights: Floats | None) -> list[Estimate]:
+        """Return both readings of the crossing, and both exponents, on some of the problems."""
+        cells, votes = self.cells[rows], self.votes[rows]
+        verify = frontier(
+            cells, solutions=MANY, verifications=DEEP, ratio=self.ratio, weights=weights
+        )
+        vote = vote_frontier(votes, solutions=MANY, weights=weights)
+        law = compute_optimal(
+            cells, solutions=MANY, verifications=DEEP, ratio=self.ratio,
+            budgets=self.budgets, weights=weights,
+        )  # fmt: skip
+        return [
+            *(crossing(verify, vote, rule=rule, problems=len(rows)).ratio for rule in READINGS),
+            law.solution_exponent,
+            law.verification_exponent,
+        ]
+
+
+MANY, DEEP = [1, 2, 3, 4, 6, 8], [1, 2, 3, 4]
+READINGS = (Rule("knee"), Rule("peak", slack=0.01), Rule(4))
+"""How the crossing is read off: above the vote's knee, near its peak, above its point at S = 4."""
+
+
+def surfaces(runs: int) -> None:
+    """Crossing ratio and compute-optimal exponents of a population of 4,000 problems."""
+    pool = Pool.of(4000, np.random.default_rng(10))
+    truth = [e.value for e in pool.read(np.arange(len(pool.cells)), None)]
+    names = [*(f"crossing ratio, {rule}" for rule in READINGS)]
+    names += ["exponent of S_opt", "exponent of V_opt"]
+    for problems in (64, 128, 500):
+        found = []
+        for seed in range(runs):
+            rng = np.random.default_rng([11, problems, seed])
+            rows = rng.integers(len(pool.cells), size=problems)
+            found.append(pool.read(rows, resample(problems, rng=rng, resamples=500)))
+        for place, name in enumerate(names):
+            pairs = ((row[place], truth[place]) for row in found)
+            said(f"{name} (P = {problems}; truth {truth[place]:.2f})", pairs)
 
 
 def main() -> None:
