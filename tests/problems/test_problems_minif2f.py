@@ -1,5 +1,6 @@
 """miniF2F: every statement is read, and no prompt tells its name."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vervet.errors import ConfigError
-from vervet.problems.minif2f import Statements, minif2f, minif2f_rocq, read_lean, read_rocq
+from vervet.problems.benchmark import Benchmark
+from vervet.problems.minif2f import minif2f, minif2f_rocq, read_lean, read_rocq
 
 SETS = ((minif2f, "lean4"), (minif2f_rocq, "rocq"))
 
@@ -16,7 +18,7 @@ SETS = ((minif2f, "lean4"), (minif2f_rocq, "rocq"))
 @pytest.mark.parametrize("split", ["test", "valid"])
 @pytest.mark.parametrize("prompt", ["chat", "paper"])
 def test_every_statement_is_read_and_none_tells_its_name(
-    shared_data: Path, dataset: Statements, folder: str, split: str, prompt: str
+    shared_data: Path, dataset: Benchmark, folder: str, split: str, prompt: str
 ) -> None:
     path = shared_data / "data" / "minif2f" / folder
     problems = dataset(path=path, split=split, prompt=prompt)
@@ -31,7 +33,7 @@ def test_every_statement_is_read_and_none_tells_its_name(
 
 @pytest.mark.parametrize(("dataset", "folder"), SETS)
 def test_the_papers_subset_has_130_statements(
-    shared_data: Path, dataset: Statements, folder: str
+    shared_data: Path, dataset: Benchmark, folder: str
 ) -> None:
     path = shared_data / "data" / "minif2f" / folder
     problems = dataset(path=path, subset="monkeys-130", prompt="paper")
@@ -50,6 +52,22 @@ def test_the_papers_prompt_has_five_examples_and_ends_where_the_proof_begins(
     (problem,) = minif2f(path=tmp_path, prompt="paper")
     assert problem.prompt.count("Write a lean4 proof") == 6
     assert problem.prompt.endswith("theorem theorem6 (x : ℕ) :\n  x = x := by\n")
+
+
+def test_a_table_of_statements_is_read_as_files_are_and_a_wrong_name_is_told(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        {"id": "imo_9", "split": "test", "formal_statement": "theorem imo_9 : 1 = 1 := by sorry"},
+        {"id": "imo_8", "split": "valid", "formal_statement": "theorem imo_8 : 2 = 2 := by sorry"},
+    ]
+    table = tmp_path / "all.jsonl"
+    table.write_text("\n".join(map(json.dumps, rows)))
+    assert [p.id for p in minif2f(path=table)] == ["imo_9"]
+    assert [p.id for p in minif2f(path=tmp_path, split="valid")] == ["imo_8"]
+    table.write_text(json.dumps(rows[0] | {"id": "imo_7"}))
+    with pytest.raises(ConfigError, match=r"no theorem of that name.*all\.jsonl"):
+        minif2f(path=table)
 
 
 def test_a_name_is_hidden_in_definitions_and_comments_too() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vervet.errors import ConfigError
-from vervet.problems.swe_bench import swe_bench
+from vervet.problems.swe_bench import FLAKY, swe_bench
 from vervet.registry import find
 
 ROW = {
@@ -68,6 +68,14 @@ def test_a_subset_that_is_not_there_is_refused(tmp_path: Path) -> None:
         swe_bench(path=file_of(tmp_path), subset="easy")
     with pytest.raises(ConfigError, match="no split 'x'"):
         swe_bench(path=file_of(tmp_path), split="x")
+
+
+def test_the_papers_subset_has_no_flaky_problem(tmp_path: Path) -> None:
+    flaky = min(FLAKY)
+    path = tmp_path / "test.jsonl"
+    path.write_text("\n".join(json.dumps(ROW | {"instance_id": i}) for i in (flaky, "steady-1")))
+    assert [problem.id for problem in swe_bench(path=path)] == [flaky, "steady-1"]
+    assert [problem.id for problem in swe_bench(path=path, subset="monkeys-266")] == ["steady-1"]
 
 
 def test_the_editions_are_known_by_name(tmp_path: Path) -> None:

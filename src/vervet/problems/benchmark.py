@@ -15,6 +15,34 @@ from vervet.types import Problem
 
 Prompt = Callable[[Row, int, Sequence[Row]], str]
 """Makes the prompt from a row, its position in the file and the training rows."""
+Subset = Callable[[Sequence[Problem]], Sequence[Problem]]
+"""A published selection of a split's problems; ValueError where it is of other problems."""
+
+
+def of_row(prompt: Callable[[Row], str]) -> Prompt:
+    """Return the prompt that is made from the row alone.
+
+    >>> of_row(lambda row: row["question"])({"question": "1 + 1?"}, 7, [])
+    '1 + 1?'
+    """
+    return lambda row, _at, _shots: prompt(row)
+
+
+def at_positions(positions: Sequence[int]) -> Subset:
+    """Return the selection of the problems at these positions in the upstream order."""
+
+    def chosen(problems: Sequence[Problem]) -> Sequence[Problem]:
+        if max(positions) >= len(problems):
+            raise ValueError(f"row {max(positions)}; the split has only {len(problems)} rows")
+        return [problems[at] for at in positions]
+
+    return chosen
+
+
+def every_row(file: Path, split: str) -> list[Row]:
+    """Return the rows of a file that holds one split."""
+    del split
+    return read_rows(file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +80,12 @@ class Benchmark:
     """Turns (row, its split and position) into (id, reference)."""
     styles: Mapping[str, Style]
     split: str = "test"
-    subsets: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """Named selections of rows by position in the upstream file."""
+    subsets: Mapping[str, Subset] = field(default_factory=lambda: MappingProxyType({}))
+    """Published selections, by name."""
+    rows: Callable[[Path, str], list[Row]] = every_row
+    """Reads the rows of a split from one of its files."""
+    verifier_for: Callable[[Sequence[Problem]], str] | None = None
+    """Says who judges these problems, where that depends on them."""
 
     def __call__(
         self,
@@ -88,13 +120,13 @@ class Benchmark:
         style = self.styles[prompt]
         rows, source = self._rows(split, path)
         shots = self._rows(style.shots_from, _folder(path))[0] if style.shots_from else []
-        kept = self.subsets[subset] if subset else range(len(rows))
-        problems = [self._problem(rows, at, split, (style, shots)) for at in kept]
-        refuse_repeats(self.name, problems)
+        every = [self._problem(row, at, split, (style, shots)) for at, row in enumerate(rows)]
+        refuse_repeats(self.name, every)
+        kept = self._subset(subset, every) if subset else every
         return ProblemSet(
             self.name,
-            choose(self.name, problems, ids=ids, limit=limit, seed=seed),
-            verifier=self.verifier,
+            choose(self.name, kept, ids=ids, limit=limit, seed=seed),
+            verifier=self.verifier_for(kept) if self.verifier_for else self.verifier,
             stop=style.stop,
             max_tokens=style.max_tokens,
             temperature=style.temperature,
@@ -115,23 +147,24 @@ class Benchmark:
         else:
             files = local_files(self.name, Path(path), patterns)
             source = str(path)
-        return [_marked(row, file) for file in files for row in read_rows(file)], source
+        return [_marked(row, file) for file in files for row in self.rows(file, split)], source
 
-    def _problem(
-        self, rows: Sequence[Row], at: int, split: str, how: tuple[Style, Sequence[Row]]
-    ) -> Problem:
-        if at >= len(rows):
-            raise ConfigError(
-                f"{self.name}: row {at} is asked for, but {split} has only {len(rows)} rows."
-            )
+    def _subset(self, name: str, problems: Sequence[Problem]) -> Sequence[Problem]:
+        try:
+            return self.subsets[name](problems)
+        except ValueError as cause:
+            raise ConfigError(f"{self.name}: subset {name!r} asks for {cause}.") from cause
+
+    def _problem(self, row: Row, at: int, split: str, how: tuple[Style, Sequence[Row]]) -> Problem:
         style, shots = how
         try:
-            name, reference = self.read(rows[at], f"{split}/{at}")
-            return Problem(name, style.prompt(rows[at], at, shots), reference)
+            name, reference = self.read(row, f"{split}/{at}")
+            return Problem(name, style.prompt(row, at, shots), reference)
         except (KeyError, TypeError, ValueError, AttributeError) as cause:
-            held = ", ".join(sorted(str(key) for key in rows[at] if key != FILE))
+            held = ", ".join(sorted(str(key) for key in row if key != FILE))
             raise ConfigError(
-                f"{self.name}: row {at} is not as upstream has it ({cause!r}); it has: {held}."
+                f"{self.name}: row {at} is not as upstream has it ({cause!r}), in {row[FILE]}; "
+                f"it has: {held}."
             ) from cause
 
 

@@ -7,7 +7,7 @@ random training examples, and give a Python program ten seconds more than the co
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vervet.problems.benchmark import Benchmark, Style, Upstream
+from vervet.problems.benchmark import Benchmark, Style, Upstream, of_row
 from vervet.problems.prompts import draw_shots
 from vervet.problems.rows import Row
 
@@ -80,8 +80,7 @@ def _read(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
     return name, reference
 
 
-def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
-    del at, shots
+def _chat(row: Row) -> str:
     return CHAT.format(problem=_statement(row))
 
 
@@ -115,7 +114,7 @@ code_contests = Benchmark(
     verifier="unit-tests",
     read=_read,
     styles={
-        "chat": Style(_chat, max_tokens=4096),
+        "chat": Style(of_row(_chat), max_tokens=4096),
         "paper": Style(
             _paper, chat=False, stop=("Q:", "Question:"), max_tokens=1024, shots_from="train"
         ),

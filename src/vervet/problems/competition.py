@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from vervet.problems import prompts
-from vervet.problems.benchmark import FILE, Benchmark, Style, Upstream, answer_text, question
+from vervet.problems.benchmark import (
+    FILE,
+    Benchmark,
+    Style,
+    Upstream,
+    answer_text,
+    at_positions,
+    of_row,
+    question,
+)
 from vervet.problems.monkeys import MATH_128
 from vervet.problems.rows import Row
 
@@ -78,21 +87,19 @@ def _placed(name: str) -> Any:  # noqa: ANN401 - a reader of rows, as Benchmark.
     return read
 
 
-def _minerva(row: Row, at: int, shots: Sequence[Row]) -> str:
-    del at, shots
+def _minerva(row: Row) -> str:
     return prompts.minerva(_question(row))
 
 
-def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
-    del at, shots
+def _chat(row: Row) -> str:
     return prompts.CHAT_BOXED.format(question=_question(row))
 
 
 STYLES = {
-    "chat": Style(_chat, max_tokens=2048),
-    "paper": Style(_minerva, chat=False, stop=("Problem:",), max_tokens=512),
+    "chat": Style(of_row(_chat), max_tokens=2048),
+    "paper": Style(of_row(_minerva), chat=False, stop=("Problem:",), max_tokens=512),
 }
-OLYMPIAD = {"chat": Style(_chat, max_tokens=LONGER)}
+OLYMPIAD = {"chat": Style(of_row(_chat), max_tokens=LONGER)}
 
 math = Benchmark(
     name="math",
@@ -112,7 +119,7 @@ math = Benchmark(
     verifier="math-answer",
     read=_read_math,
     styles=STYLES,
-    subsets={"monkeys-128": MATH_128},
+    subsets={"monkeys-128": at_positions(MATH_128)},
 )
 math500 = Benchmark(
     name="math500",

@@ -1,13 +1,13 @@
 """GPQA Diamond (Rein et al. 2023, arXiv:2311.12022): graduate science, four choices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
 from vervet.problems import prompts
-from vervet.problems.benchmark import Benchmark, Style, Upstream, question
+from vervet.problems.benchmark import Benchmark, Style, Upstream, of_row, question
 from vervet.problems.rows import Row
 
 LETTERS = "ABCD"
@@ -35,8 +35,7 @@ def _read(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
     return f"gpqa-diamond/{name}", {"answer": letter, "choices": list(shown)}
 
 
-def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
-    del at, shots
+def _chat(row: Row) -> str:
     listed = "\n".join(f"{a}) {b}" for a, b in zip(LETTERS, options(row), strict=True))
     return prompts.CHAT_CHOICE.format(
         letters=LETTERS, question=question(row, "Question").strip(), options=listed
@@ -49,5 +48,5 @@ gpqa_diamond = Benchmark(
     upstream=Upstream("Idavidrein/gpqa", {"test": ("gpqa_diamond.csv",)}),
     verifier="choice",
     read=_read,
-    styles={"chat": Style(_chat, max_tokens=4096)},
+    styles={"chat": Style(of_row(_chat), max_tokens=4096)},
 )

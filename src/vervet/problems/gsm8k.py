@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vervet.problems import prompts
-from vervet.problems.benchmark import Benchmark, Style, Upstream, question
+from vervet.problems.benchmark import Benchmark, Style, Upstream, of_row, question
 from vervet.problems.rows import Row
 
 
@@ -20,8 +20,7 @@ def _paper(row: Row, at: int, shots: Sequence[Row]) -> str:
     return prompts.question_and_answer(question(row, "question"), prompts.draw_shots(shots, at))
 
 
-def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
-    del at, shots
+def _chat(row: Row) -> str:
     return prompts.CHAT_NUMBER.format(question=question(row, "question"))
 
 
@@ -38,7 +37,7 @@ gsm8k = Benchmark(
     verifier="gsm8k-answer",
     read=_read,
     styles={
-        "chat": Style(_chat, max_tokens=1024),
+        "chat": Style(of_row(_chat), max_tokens=1024),
         "paper": Style(
             _paper, chat=False, stop=("Q:", "Question:"), max_tokens=512, shots_from="train"
         ),

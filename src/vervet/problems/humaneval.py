@@ -1,9 +1,9 @@
 """HumanEval (Chen et al. 2021, arXiv:2107.03374) and HumanEval+ (Liu et al. 2023)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from vervet.problems.benchmark import Benchmark, Style, Upstream
+from vervet.problems.benchmark import Benchmark, Style, Upstream, of_row
 from vervet.problems.rows import Row
 
 STOP = ("\nclass ", "\ndef ", "\n#", "\nif ", "\nprint(", "\n@")
@@ -15,19 +15,19 @@ CHAT = (
 MAX_TOKENS = 1024
 
 
-def _completion(row: Row, at: int, shots: Sequence[Row]) -> str:
-    del at, shots
+def _completion(row: Row) -> str:
     return str(row["prompt"])
 
 
-def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
-    del at, shots
+def _chat(row: Row) -> str:
     return CHAT.format(prompt=str(row["prompt"]).rstrip())
 
 
 STYLES = {
-    "chat": Style(_chat, max_tokens=MAX_TOKENS, temperature=0.8),
-    "paper": Style(_completion, chat=False, stop=STOP, max_tokens=MAX_TOKENS, temperature=0.8),
+    "chat": Style(of_row(_chat), max_tokens=MAX_TOKENS, temperature=0.8),
+    "paper": Style(
+        of_row(_completion), chat=False, stop=STOP, max_tokens=MAX_TOKENS, temperature=0.8
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from io import BytesIO
 from pickle import Unpickler, UnpicklingError
 from typing import Any
 
-from vervet.problems.benchmark import Benchmark, Style, Upstream
+from vervet.problems.benchmark import Benchmark, Style, Upstream, of_row
 from vervet.problems.rows import Row
 
 ASK = (
@@ -103,8 +103,7 @@ def _read(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
     return str(row.get("question_id") or place), reference
 
 
-def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
-    del at, shots
+def _chat(row: Row) -> str:
     starter = str(row.get("starter_code") or "")
     form = WITH_STARTER.format(starter=starter) if starter else WITHOUT
     return ASK.format(problem=str(row["question_content"]).strip()) + form
@@ -122,5 +121,5 @@ live_code_bench = Benchmark(
     ),
     verifier="unit-tests",
     read=_read,
-    styles={"chat": Style(_chat, max_tokens=4096, temperature=0.2)},
+    styles={"chat": Style(of_row(_chat), max_tokens=4096, temperature=0.2)},
 )

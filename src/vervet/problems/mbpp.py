@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vervet.problems.benchmark import Benchmark, Style, Upstream
+from vervet.problems.benchmark import Benchmark, Style, Upstream, of_row
 from vervet.problems.rows import Row
 
 STOP = ("[DONE]", "\nclass ", "\nassert ", '\n"""', "\nprint(", "\nif ")
@@ -66,13 +66,11 @@ def _shown(row: Row, template: str) -> str:
     return template.format(text=str(row["text"]).strip(), tests="\n".join(row["test_list"]))
 
 
-def _chat(row: Row, at: int, shots: Sequence[Row]) -> str:
-    del at, shots
+def _chat(row: Row) -> str:
     return _shown(row, CHAT)
 
 
-def _paper(row: Row, at: int, shots: Sequence[Row]) -> str:
-    del at, shots
+def _paper(row: Row) -> str:
     return _shown(row, PAPER)
 
 
@@ -111,16 +109,15 @@ def _read_plus(row: Row, place: str) -> tuple[str, Mapping[str, Any]]:
     }
 
 
-def _plus_chat(row: Row, at: int, shots: Sequence[Row]) -> str:
+def _plus_chat(row: Row) -> str:
     if "text" in row:
-        return _chat(row, at, shots)
+        return _chat(row)
     if "prompt" in row and "test_list" in row:
         return _shown({**row, "text": row["prompt"]}, CHAT)
     return "Reply with one Python function in a fenced code block.\n\n" + str(row["prompt"])
 
 
-def _plus_paper(row: Row, at: int, shots: Sequence[Row]) -> str:
-    del at, shots
+def _plus_paper(row: Row) -> str:
     return str(row["prompt"])
 
 
@@ -137,8 +134,8 @@ mbpp = Benchmark(
     verifier="unit-tests",
     read=_read,
     styles={
-        "chat": Style(_chat, max_tokens=1024, temperature=0.8),
-        "paper": Style(_paper, chat=False, stop=STOP, max_tokens=1024, temperature=0.8),
+        "chat": Style(of_row(_chat), max_tokens=1024, temperature=0.8),
+        "paper": Style(of_row(_paper), chat=False, stop=STOP, max_tokens=1024, temperature=0.8),
     },
 )
 
@@ -159,7 +156,9 @@ mbpp_plus = Benchmark(
     verifier="unit-tests",
     read=_read_plus,
     styles={
-        "chat": Style(_plus_chat, max_tokens=1024, temperature=0.8),
-        "paper": Style(_plus_paper, chat=False, stop=STOP, max_tokens=1024, temperature=0.8),
+        "chat": Style(of_row(_plus_chat), max_tokens=1024, temperature=0.8),
+        "paper": Style(
+            of_row(_plus_paper), chat=False, stop=STOP, max_tokens=1024, temperature=0.8
+        ),
     },
 )

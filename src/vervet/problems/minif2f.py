@@ -12,16 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vervet.errors import ConfigError
-from vervet.problems.choose import choose, refuse_repeats
-from vervet.problems.hub import fetch
-from vervet.problems.problem_set import ProblemSet
+from vervet.problems.benchmark import Benchmark, Prompt, Style, Upstream, of_row
 from vervet.problems.rows import Row, read_rows
 from vervet.types import Problem
 
 SHOWN = "theorem6"
-SPLITS = ("test", "valid")
-SUBSETS = {"monkeys-130": "mathd"}
+TEMPERATURE, MAX_TOKENS = 0.5, 2048
 COMMENT = re.compile(r"\(\*.*?\*\)", re.DOTALL)
 LEAN_COMMENT = re.compile(r"/-.*?-/|--[^\n]*", re.DOTALL)
 SORRY = re.compile(r":=\s*(?:by\s*)?(?:sorry)?\s*\Z")
@@ -85,116 +81,46 @@ class Statement:
     """From `theorem` to the end of the type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
-    """What differs between the two proof assistants."""
-
-    repository: str
-    suffix: str
-    read: Callable[[str, str], Statement]
-    """Turns (name, the text of a file) into a statement."""
-    prompts: Mapping[str, Callable[[Statement], str]]
-    stop: Mapping[str, tuple[str, ...]]
+Read = Callable[[str, str], Statement]
+"""Turns (name, the text of a file) into a statement."""
+Styles = Mapping[str, tuple[Callable[[Statement], str], tuple[str, ...]]]
+"""By name: how a statement is asked for, and what ends a reply."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statements:
-    """miniF2F in one language; calling it returns its problems."""
+def rows_of(file: Path, split: str) -> list[Row]:
+    """Return the rows of a split: one file for each statement, or a table of them.
 
-    name: str
-    about: str
-    language: Language
-    verifier: str
-    split: str = "test"
+    Raises:
+        ConfigError: the table cannot be read.
+    """
+    if file.suffix in {".lean", ".v"}:
+        return [{"name": file.stem, "statement": file.read_text(encoding="utf-8")}]
+    return [row for row in read_rows(file) if str(row.get("split", split)) == split]
 
-    def __call__(
-        self,
-        *,
-        split: str = "",
-        path: str | Path | None = None,
-        prompt: str = "chat",
-        subset: str = "",
-        ids: Sequence[str] | None = None,
-        limit: int | None = None,
-        seed: int | None = None,
-    ) -> ProblemSet:
-        """Return the problems.
 
-        Args:
-            split: `test` or `valid`.
-            path: the upstream repository's folder; without it, the Hugging Face hub.
-            prompt: `chat`, or `paper` for a completion in the form of Brown et al.
-            subset: `monkeys-130`, the statements of the paper.
-            ids: these problems, in this order.
-            limit: the first so many.
-            seed: shuffle by this seed before `limit` cuts; None keeps the order of names.
+def statement_of(read: Read, row: Row) -> Statement:
+    """Return the statement of a row, by the names that upstream's copies give its parts.
 
-        Raises:
-            ConfigError: an option has no such value, or the statements cannot be had or read.
-        """
-        split = split or self.split
-        for what, value, allowed in (
-            ("split", split, SPLITS),
-            ("prompt", prompt, tuple(self.language.prompts)),
-            ("subset", subset, ("", *SUBSETS)),
-        ):
-            if value not in allowed:
-                options = ", ".join(filter(None, allowed))
-                raise ConfigError(f"{self.name}: no {what} {value!r}; there is: {options}.")
-        found = self._files(split, Path(path)) if path else self._rows(split)
-        kept = [it for it in found if it.name.startswith(SUBSETS.get(subset, ""))]
-        problems = [self._problem(it, prompt) for it in kept]
-        refuse_repeats(self.name, problems)
-        return ProblemSet(
-            self.name,
-            choose(self.name, problems, ids=ids, limit=limit, seed=seed),
-            verifier=self.verifier,
-            stop=self.language.stop.get(prompt, ()),
-            max_tokens=2048,
-            temperature=0.5,
-            chat=prompt == "chat",
-            source=str(path or f"https://huggingface.co/datasets/{self.language.repository}"),
-        )
-
-    def _problem(self, statement: Statement, prompt: str) -> Problem:
-        reference = {"header": statement.header, "statement": statement.text}
-        return Problem(statement.name, self.language.prompts[prompt](statement), reference)
-
-    def _files(self, split: str, path: Path) -> list[Statement]:
-        """Read one file for each statement: `test/NAME.v`, `MiniF2F/Test/NAME.lean`."""
-        pattern = f"*{self.language.suffix}"
-        files = sorted(
-            file for file in path.rglob(pattern) if file.parent.name.lower() == split.lower()
-        )
-        if not files:
-            raise ConfigError(f"{self.name}: {path} holds no {split}/{pattern}.")
-        return [self._statement(file.stem, file.read_text(encoding="utf-8")) for file in files]
-
-    def _rows(self, split: str) -> list[Statement]:
-        files = fetch(self.language.repository, (f"{split}.jsonl", f"*{split}*.parquet", "*"))
-        rows = [row for file in files for row in read_rows(file)]
-        return [self._row(row) for row in rows if str(row.get("split", split)) == split]
-
-    def _row(self, row: Row) -> Statement:
-        name = _text(row, ("id", "name", "theorem_name"))
-        stated = _text(row, ("formal_statement", "statement", "rocq_statement", "theorem"))
-        header = str(row.get("header") or row.get("rocq_header") or "")
-        return self._statement(name, f"{header}\n\n{stated}")
-
-    def _statement(self, name: str, text: str) -> Statement:
-        try:
-            return self.language.read(name, text)
-        except ValueError as cause:
-            raise ConfigError(
-                f"{self.name}: {name} is not as upstream has it ({cause})."
-            ) from cause
+    Raises:
+        KeyError: the row has no name, or no statement.
+        ValueError: the statement is of no theorem of that name.
+    """
+    name = _text(row, ("id", "name", "theorem_name"))
+    stated = _text(row, ("formal_statement", "statement", "rocq_statement", "theorem"))
+    header = str(row.get("header") or row.get("rocq_header") or "")
+    return read(name, f"{header}\n\n{stated}")
 
 
 def _text(row: Row, names: Sequence[str]) -> str:
-    found: Any = next((row[name] for name in names if row.get(name)), None)
+    found = next((row[name] for name in names if row.get(name)), None)
     if found is None:
-        raise ConfigError(f"minif2f: a row has none of {', '.join(names)}; it has: {sorted(row)}.")
+        raise KeyError(names[0])
     return str(found)
+
+
+def mathd(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the statements that the paper sampled."""
+    return [problem for problem in problems if problem.id.startswith("mathd")]
 
 
 def read_rocq(name: str, text: str) -> Statement:
@@ -254,27 +180,62 @@ def _lean_chat(statement: Statement) -> str:
     return LEAN_CHAT.format(header=statement.header, statement=statement.text)
 
 
-minif2f = Statements(
+def _statements(
+    name: str, about: str, upstream: tuple[str, str], verifier: str, ways: tuple[Read, Styles]
+) -> Benchmark:
+    """Return miniF2F in one language.
+
+    Args:
+        name: of the problem set.
+        about: one line for lists.
+        upstream: the hub's repository, and the suffix of files that hold one statement each.
+        verifier: who judges the proofs.
+        ways: how a file is read; and by style, how a statement is asked for and what ends a reply.
+    """
+    repository, suffix = upstream
+    read, styles = ways
+
+    def asked(prompt: Callable[[Statement], str]) -> Prompt:
+        return of_row(lambda row: prompt(statement_of(read, row)))
+
+    def kept(row: Row, _: str) -> tuple[str, Mapping[str, Any]]:
+        found = statement_of(read, row)
+        return found.name, {"header": found.header, "statement": found.text}
+
+    folders = {"test": ("test", "Test"), "valid": ("valid", "Valid")}
+    patterns = {
+        split: (
+            *(f"{folder}/*{suffix}" for folder in names),
+            f"{split}.jsonl", f"*{split}*.parquet", "*.jsonl", "*.parquet",
+        )
+        for split, names in folders.items()
+    }  # fmt: skip
+    return Benchmark(
+        name,
+        about,
+        Upstream(repository, patterns),
+        verifier,
+        kept,
+        {
+            way: Style(asked(prompt), way == "chat", stop, MAX_TOKENS, TEMPERATURE)
+            for way, (prompt, stop) in styles.items()
+        },
+        subsets={"monkeys-130": mathd},
+        rows=rows_of,
+    )
+
+
+minif2f = _statements(
     "minif2f",
     "miniF2F in Lean 4: 244 statements to prove (Zheng et al. 2022); subset monkeys-130.",
-    Language(
-        "cat-searcher/minif2f-lean4",
-        ".lean",
-        read_lean,
-        {"chat": _lean_chat, "paper": _lean_paper},
-        {"paper": ("```", "Write a lean4")},
-    ),
+    ("cat-searcher/minif2f-lean4", ".lean"),
     "lean",
+    (read_lean, {"chat": (_lean_chat, ()), "paper": (_lean_paper, ("```", "Write a lean4"))}),
 )
-minif2f_rocq = Statements(
+minif2f_rocq = _statements(
     "minif2f-rocq",
     "miniF2F in Rocq: 244 statements to prove (LLM4Rocq); subset monkeys-130.",
-    Language(
-        "LLM4Rocq/miniF2F-rocq",
-        ".v",
-        read_rocq,
-        {"chat": _rocq_chat, "paper": _rocq_paper},
-        {"paper": ("Qed.", "Admitted.")},
-    ),
+    ("LLM4Rocq/miniF2F-rocq", ".v"),
     "rocq",
+    (read_rocq, {"chat": (_rocq_chat, ()), "paper": (_rocq_paper, ("Qed.", "Admitted."))}),
 )

@@ -5,15 +5,11 @@ Jimenez et al. 2024 (arXiv:2310.06770). Brown et al. 2024 (arXiv:2407.21787) sam
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from vervet.errors import ConfigError
-from vervet.problems.benchmark import Benchmark, Style, Upstream, question
-from vervet.problems.choose import choose
-from vervet.problems.problem_set import ProblemSet
+from vervet.problems.benchmark import FILE, Benchmark, Style, Upstream, of_row, question
 from vervet.problems.rows import Row
+from vervet.types import Problem
 
 FLAKY = frozenset(
     {
@@ -34,7 +30,7 @@ FLAKY = frozenset(
 """The 34 problems of Lite with flaky tests: Brown et al. 2024, table 3."""
 STEADY = "monkeys-266"
 NEEDED = ("base_commit", "FAIL_TO_PASS")
-NOT_FOR_VERIFIERS = {"problem_statement", "hints_text", "text", "__file__"}
+NOT_FOR_VERIFIERS = {"problem_statement", "hints_text", "text", FILE}
 ASK = """\
 Repair this issue of a repository.
 
@@ -50,46 +46,14 @@ block. Do not change its tests: they will be replaced.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class SweBench(Benchmark):
-    """SWE-bench in one of its editions; calling it returns its problems."""
+def steady(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems whose tests always say the same of the same patch."""
+    return [problem for problem in problems if problem.id not in FLAKY]
 
-    def __call__(
-        self,
-        *,
-        split: str = "",
-        path: str | Path | None = None,
-        prompt: str = "chat",
-        subset: str = "",
-        ids: Sequence[str] | None = None,
-        limit: int | None = None,
-        seed: int | None = None,
-    ) -> ProblemSet:
-        """Return the problems.
 
-        Args:
-            split: the upstream split; empty for the one that is reported.
-            path: rows in the upstream layout (JSON, JSON Lines, Parquet); else the hub.
-            prompt: `chat`, or `issue` for the issue alone, as agents take it.
-            subset: `monkeys-266`, without the problems of Lite whose tests are flaky.
-            ids: these problems, in this order.
-            limit: the first so many.
-            seed: shuffle by this seed before `limit` cuts; None keeps the upstream order.
-
-        Raises:
-            ConfigError: an option has no such value, or the rows cannot be had or read.
-        """
-        if subset not in {"", STEADY}:
-            raise ConfigError(f"{self.name}: no subset {subset!r}; there is: {STEADY}.")
-        # A dataclass with slots is made anew, so `super()` would not know it.
-        found = Benchmark.__call__(self, split=split, path=path, prompt=prompt)
-        kept = [p for p in found.problems if not (subset and p.id in FLAKY)]
-        local = all(p.reference.get("repository") for p in kept)
-        return replace(
-            found,
-            problems=choose(self.name, kept, ids=ids, limit=limit, seed=seed),
-            verifier="patch" if local else self.verifier,
-        )
+def judged_by(problems: Sequence[Problem]) -> str:
+    """Return `patch` where every problem brings its own repository, else the official harness."""
+    return "patch" if all(p.reference.get("repository") for p in problems) else "swe-bench"
 
 
 def _instance(row: Row, _: str) -> tuple[str, Mapping[str, Any]]:
@@ -104,34 +68,36 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON, or what Parquet has inste
     return value if isinstance(value, str | int | float | list | dict | None) else str(value)
 
 
-def _chat(row: Row, at: int, _: Sequence[Row]) -> str:
+def _chat(row: Row) -> str:
     repo = row.get("repo") or row.get("repository") or ""
-    return ASK.format(repo=repo, base_commit=row["base_commit"], issue=_issue(row, at, ()))
+    return ASK.format(repo=repo, base_commit=row["base_commit"], issue=_issue(row))
 
 
-def _issue(row: Row, _: int, __: Sequence[Row]) -> str:
+def _issue(row: Row) -> str:
     return question(row, "problem_statement", "issue", "prompt").strip()
 
 
 STYLES = {
-    "chat": Style(_chat, max_tokens=4096, temperature=1.0),
-    "issue": Style(_issue, max_tokens=4096, temperature=1.6),
+    "chat": Style(of_row(_chat), max_tokens=4096, temperature=1.0),
+    "issue": Style(of_row(_issue), max_tokens=4096, temperature=1.6),
 }
 """Brown et al. took temperature 1.6, for an agent that asks several times."""
 
 
-def _edition(name: str, repository: str, problems: str) -> SweBench:
+def _edition(name: str, repository: str, problems: str) -> Benchmark:
     patterns = {
         split: (f"*{split}*.parquet", f"*{split}.jsonl", f"*{split}.json")
         for split in ("test", "dev", "train")
     }
-    return SweBench(
+    return Benchmark(
         name,
         f"SWE-bench: {problems} issues to be repaired by a patch (Jimenez et al. 2024).",
         Upstream(repository, patterns),
         "swe-bench",
         _instance,
         STYLES,
+        subsets={STEADY: steady},
+        verifier_for=judged_by,
     )
 
 
