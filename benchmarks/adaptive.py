@@ -1,7 +1,7 @@
 """Stopping rules against a vote over all samples, replayed on the same orders.
 
     python benchmarks/adaptive.py
-    python benchmarks/adaptive.py --game24 FOLDER --repeats 8
+    python benchmarks/adaptive.py --game24 FOLDER --repeats 12
 
 Compares `posterior`, and `index` with a third of the samples for all problems together, with a
 vote over all, Adaptive-Consistency (Beta, 0.95) and early stopping (windows of 5 and of 8), and
@@ -47,7 +47,8 @@ BUDGETS = (5, 10, 20)
 ALL, OURS = "vote over all", "posterior"
 LEVEL = "adaptive-consistency, level"
 """At the confidence at which it takes as many samples as ours."""
-STEPS = 12
+STEPS, FEW = 10, 5
+"""Bisections of that confidence, and orders in which it is sought."""
 SHAPES = {
     name: Shape(1.0, a, b, 1.0, 1.0, float(np.log(concentration)), discount, 0.0, 0.0)
     for name, (a, b, concentration, discount) in {
@@ -172,7 +173,8 @@ def compare(name: str, archives: Sequence[Archive], orders: int) -> None:
     for kept, drawn in zip(archives, shuffled, strict=True):
         for rule, policy in rules(kept).items():
             measure(rule, policy, kept, drawn)
-    same = level(archives, shuffled, float(np.mean(paid[OURS])))
+    few = [drawn.first(FEW) for drawn in shuffled]
+    same = level(archives, few, float(np.mean(paid[OURS])))
     for kept, drawn in zip(archives, shuffled, strict=True):
         limit = int(next(iter(kept.shelves.values())).size.min())
         measure(LEVEL, AdaptiveConsistency(limit, kept.truth, same), kept, drawn)
@@ -211,8 +213,8 @@ def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--game24", type=Path, help="folder of the GPT-4 samples")
-    parser.add_argument("--repeats", type=int, default=8, help="populations of each shape")
-    parser.add_argument("--orders", type=int, default=40)
+    parser.add_argument("--repeats", type=int, default=6, help="populations of each shape")
+    parser.add_argument("--orders", type=int, default=20)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for name, archives in sets(asked, folder):

@@ -42,17 +42,17 @@ def _shared(policy: Index, view: View, shape: tuple[int, int]) -> Outcome:
     )
     waits = [view.take(c, limit) for c in (view.shelf.seconds, heard.seconds[:, :, 0])]
     rows = np.arange(len(view.problem))
-    drawn, seconds = np.zeros(len(rows), dtype=np.int64), np.zeros(shape[1])
-    wanted = np.full(shape, policy.start)
+    drawn, worth, seconds = np.zeros(len(rows), np.int64), np.zeros(len(rows)), np.zeros(shape[1])
+    wanted = np.full(len(rows), policy.start)
     while wanted.any():
-        before, drawn = drawn, drawn + wanted.reshape(-1)
+        before, drawn = drawn, drawn + wanted
         seconds += sum(_slowest(wait, before, drawn).reshape(shape).max(axis=0) for wait in waits)
-        votes = (leader[rows, drawn], 0 * drawn if rival is None else rival[rows, drawn], drawn)
+        some = np.nonzero(wanted)[0]
+        at = (some, drawn[some])
+        worth[some] = policy.worth(leader[at], 0 if rival is None else rival[at], drawn[some])
         paid = drawn if policy.unit == "samples" else np.nan_to_num(tokens[rows, drawn])
-        wanted = policy.grants(
-            np.stack(votes, axis=-1).reshape(*shape, 3).astype(np.float64),
-            paid.reshape(shape).astype(np.float64),
-        )
+        spent = paid.astype(np.float64).reshape(shape)
+        wanted = policy.grants(worth.reshape(shape), drawn.reshape(shape), spent).reshape(-1)
     all_there(drawn, ((policy.verifier, 1),), view)
     place, trust = _chosen(policy, codes, accepted, drawn)
     returned = place >= 0
@@ -86,6 +86,9 @@ def _sums(values: Floats) -> Floats:
 
 def _slowest(seconds: Floats, before: Ints, drawn: Ints) -> Floats:
     """Return the longest of the samples before..drawn−1 of each row, 0 where there is none."""
-    place = np.arange(seconds.shape[1])
-    latest = (place >= before[:, None]) & (place < drawn[:, None])
-    return np.asarray(np.where(latest, seconds, 0.0).max(axis=1))
+    longest = np.zeros(len(seconds))
+    for ahead in range(int((drawn - before).max())):
+        place = before + ahead
+        some = np.nonzero(place < drawn)[0]
+        longest[some] = np.maximum(longest[some], seconds[some, place[some]])
+    return longest

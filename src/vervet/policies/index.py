@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from vervet.errors import ConfigError
 from vervet.policies.evidence import Floats
@@ -32,7 +32,7 @@ START = 3
 ROUND = 8
 """One in so many problems draws in a round, and each draws a part 1/ROUND of what it has."""
 
-Ints = NDArray[np.int64]
+Ints = npt.NDArray[np.int64]
 Grants: TypeAlias = Mapping[int, int]
 """How many samples more, by the place of the problem."""
 Allocation: TypeAlias = Generator[Grants, Sequence[Pool], list[Choice]]
@@ -45,8 +45,8 @@ class Index:
     `by="votes"` returns the most frequent answer. The index of a problem is the largest expected
     gain in accuracy per unit spent, over the next 1, 2, 4, ... samples (`posterior.to_gain`, the
     gap between the leaders counting as in `posterior`). `by="accepted"` returns the first accepted
-    sample: the index is the expected success rate given the failures so far, the prior mean being
-    the share accepted of all samples. `unit="tokens"` prices a sample at the mean of its problem.
+    sample: the index is the expected success rate given the failures so far. `unit="tokens"`
+    prices a sample at the mean of its problem.
 
     Who draws is decided in rounds: every problem draws `START` samples; then those with the
     highest index, ties in the order of the problems, and nothing is decided before a round is
@@ -88,14 +88,16 @@ class Index:
 
     def together(self, problems: int) -> Allocation:
         """Say round by round how many samples each problem draws and verifies; then choose."""
-        state, paid = np.zeros((problems, 1, 3)), np.zeros((problems, 1))
-        wanted = np.full((problems, 1), self.start)
+        shape = (problems, 1)
+        worth, drawn, paid = np.zeros(shape), np.zeros(shape, dtype=np.int64), np.zeros(shape)
+        wanted = np.full(shape, self.start)
         while wanted.any():
             grants = {int(place): int(wanted[place, 0]) for place in np.nonzero(wanted[:, 0])[0]}
             pools = yield grants
             for place in grants:
-                state[place], paid[place] = self._state(pools[place]), self._paid(pools[place])
-            wanted = self.grants(state, paid)
+                drawn[place], paid[place] = len(pools[place].samples), self._paid(pools[place])
+                worth[place] = self.worth(*self._votes(pools[place]), drawn[place])
+            wanted = self.grants(worth, drawn, paid)
         return [self._choice(pool) for pool in pools]
 
     @property
@@ -103,29 +105,26 @@ class Index:
         """Samples of every problem in the first round."""
         return int(min(START, self.limit, self.budget if self.unit == "samples" else START))
 
-    def _state(self, pool: Pool) -> tuple[float, float, float]:
-        """Return the votes of the leaders (or accepted, 0), and the samples drawn."""
+    def _votes(self, pool: Pool) -> tuple[int, int]:
+        """Return the votes of the two leaders; or how many are accepted, and 0."""
         drawn = len(pool.samples)
         if self.by == "accepted":
-            return sum(pool.accepted(i, self.verifier) for i in range(drawn)), 0, drawn
-        return *top_two(count_votes(pool, self.verifier, drawn)[0]), drawn
+            return sum(pool.accepted(i, self.verifier) for i in range(drawn)), 0
+        return top_two(count_votes(pool, self.verifier, drawn)[0])
 
     def _paid(self, pool: Pool) -> float:
         return len(pool.samples) if self.unit == "samples" else pool.tokens
 
-    def grants(self, state: Floats, paid: Floats) -> Ints:
+    def grants(self, worth: Floats, drawn: Ints, paid: Floats) -> Ints:
         """Return how many samples each problem draws next; none where the budget is spent.
 
-        Args:
-            state: votes of the two leaders (or accepted, 0) and samples drawn, of every problem,
-                shape (problems, orders, 3); each order is a budget of its own.
-            paid: what each problem has cost, shape (problems, orders).
+        Arrays have shape (problems, orders), and each order is a budget of its own: what a sample
+        of each problem is `worth`, how many are `drawn`, and what has been `paid` for them.
         """
         problems, orders = paid.shape
-        drawn = state[..., 2]
         left = self.budget * problems - paid.sum(axis=0)
         price = np.maximum(paid / drawn, 1.0)
-        worth = np.where(drawn < self.limit, self._worth(state) / price, 0.0)
+        worth = np.where(drawn < self.limit, worth / price, 0.0)
         given, opened = np.zeros((problems, orders), dtype=np.int64), np.ones(orders, dtype=bool)
         for places in np.argsort(-worth, axis=0, kind="stable")[: problems // ROUND + 1]:
             cell = (places, np.arange(orders))
@@ -136,20 +135,22 @@ class Index:
             left -= given[cell] * price[cell]
         return given
 
-    def _worth(self, state: Floats) -> Floats:
-        """Return the expected gain of each problem per sample, as far as it pays best to look."""
-        leader, rival, drawn = np.moveaxis(state.astype(np.int64), -1, 0)
+    def worth(self, leader: npt.ArrayLike, rival: npt.ArrayLike, drawn: Ints) -> Floats:
+        """Return what a further sample is worth, up to a factor that all problems share.
+
+        By votes: the expected gain per sample, as far ahead as it pays best to look. By acceptance:
+        the mean of the success rate after failures only; a prior mean would be the same for all.
+        """
+        ahead, behind = np.asarray(leader), np.asarray(rival)
         if self.by == "accepted":
-            mean = (leader.sum(axis=0) + 1) / (drawn.sum(axis=0) + 2)
-            return np.asarray(np.where(leader > 0, 0.0, 2 * mean / (drawn + 2)))
-        best = np.zeros(drawn.shape)
-        ahead = 1
-        while ahead <= self.limit:
-            upto = np.minimum(drawn + ahead, self.limit)
-            gain = to_gain(leader, rival, drawn, self.limit, upto=upto)
+            return np.asarray(np.where(ahead > 0, 0.0, 1 / (drawn + 2)))
+        best, look = np.zeros(drawn.shape), 1
+        while look <= self.limit:
+            upto = np.minimum(drawn + look, self.limit)
+            gain = to_gain(ahead, behind, drawn, self.limit, upto=upto)
             best = np.maximum(best, gain / np.maximum(upto - drawn, 1))
-            ahead *= 2
-        return np.asarray(best * counts(leader, rival, drawn))
+            look *= 2
+        return np.asarray(best * counts(ahead, behind, drawn))
 
     def _choice(self, pool: Pool) -> Choice:
         drawn = len(pool.samples)
