@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from vervet.errors import VerifierError
+from vervet.errors import ConfigError, VerifierError
 from vervet.testing import check_references, check_verifier
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.choice import choice
@@ -145,3 +145,30 @@ def test_a_verifier_that_fails_is_an_error_finding() -> None:
 
 async def test_checking_works_where_an_event_loop_runs_already() -> None:
     assert not check_references([NUMBER], gsm8k_answer()).findings
+
+
+class Broken:
+    """Crashes, or refuses to judge anything; notes that it was closed."""
+
+    id = "broken@1"
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.closed = error, False
+
+    async def verify(self, *asked: object) -> Verdict:
+        del asked
+        raise self.error
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def test_a_crash_is_a_finding_and_a_verifier_that_can_judge_nothing_ends_it() -> None:
+    crashes = Broken(KeyError("no such field"))
+    (finding, *_) = check_references([NUMBER], crashes).findings
+    assert (finding.outcome, finding.detail) == ("error", "broken@1: KeyError: 'no such field'")
+    refuses = Broken(ConfigError("no Docker engine answers"))
+    with pytest.raises(ConfigError, match="no Docker"):
+        check_references([NUMBER], refuses)
+    assert crashes.closed
+    assert refuses.closed

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from vervet.engines.bridge import run
-from vervet.errors import VervetError
+from vervet.errors import ConfigError, VervetError
 from vervet.types import Outcome, Problem, Sample, Verdict, Verifier
 
 AT_ONCE = 8
@@ -85,10 +85,13 @@ class References:
 def check_references(
     problems: Iterable[Problem], verifier: Verifier, *, repeats: int = 1
 ) -> References:
-    """Run every reference answer, and reference solution, through its verifier.
+    """Run every reference answer, and reference solution, through its verifier; close it then.
 
     Where a verifier has controls (a patch that repairs nothing), these must be rejected. With
     `repeats` above one, a part that is not judged so every time is a finding too: flaky.
+
+    Raises:
+        ConfigError: the verifier cannot judge anything as it is set up.
 
     >>> from vervet.verifiers.gsm8k import gsm8k_answer
     >>> reference = {"answer": "18", "solution": "9 * 2 = 16 #### 16"}
@@ -143,12 +146,29 @@ async def _all(verifier: Verifier, parts: Sequence[Part], repeats: int) -> list[
 
     async def one(part: Part) -> Finding | None:
         async with gate:
-            verdicts = [
-                await judged(verifier, part.problem, part.text, trial) for trial in range(repeats)
-            ]
+            verdicts = [await told(verifier, part, trial) for trial in range(repeats)]
         return _finding(part, verdicts)
 
-    return await asyncio.gather(*map(one, parts))
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(part)) for part in parts]
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None
+    finally:
+        if close := getattr(verifier, "aclose", None):
+            await close()
+    return [task.result() for task in tasks]
+
+
+async def told(verifier: Verifier, part: Part, trial: int) -> Verdict:
+    """Return the verdict on a part; a verifier that crashes gives an ERROR."""
+    try:
+        return await judged(verifier, part.problem, part.text, trial)
+    except ConfigError:
+        raise
+    except Exception as crash:  # noqa: BLE001 - a verifier's crash is its verdict: ERROR
+        said = f"{verifier.id}: {type(crash).__name__}: {crash}"
+        return Verdict(part.problem.id, "check", 0, verifier.id, trial, Outcome.ERROR, detail=said)
 
 
 def _finding(part: Part, verdicts: Sequence[Verdict]) -> Finding | None:
@@ -167,10 +187,16 @@ LONGEST_SHOWN = 80
 
 
 async def judged(verifier: Verifier, problem: Problem, text: str, trial: int = 0) -> Verdict:
-    """Return the verdict on a reply of `text`; a verifier that fails gives an ERROR."""
+    """Return the verdict on a reply of `text`; a verifier that fails gives an ERROR.
+
+    Raises:
+        ConfigError: it cannot judge anything as it is set up.
+    """
     sample = Sample(problem.id, "check", 0, text)
     try:
         return await verifier.verify(problem, sample, trial)
+    except ConfigError:
+        raise
     except VervetError as cause:
         return Verdict(problem.id, "check", 0, verifier.id, trial, Outcome.ERROR, detail=str(cause))
 

@@ -45,9 +45,11 @@ def _about(entry: Any) -> str:  # noqa: ANN401 - a registry entry
         return f"broken: {type(broken).__name__}: {broken}"
     if host := getattr(found, "keywords", {}).get("host"):
         return f"Models behind an OpenAI-compatible endpoint, written {host}/NAME."
-    if upstream := getattr(found, "upstream", None):
-        return f"{upstream.repository} on the hub, or --path; vetted with {found.verifier}."
-    return str(getattr(found, "func", found).__doc__ or "").strip().partition("\n")[0]
+    if getattr(found, "upstream", None):
+        return f"{found.about} Verifier: {found.verifier}."
+    first = str(getattr(found, "func", found).__doc__ or "").strip().partition("\n")[0]
+    said = first.removeprefix("Return ")
+    return said[:1].upper() + said[1:]
 
 
 @click.command(epilog=example("vervet check embedded --limit 16"))

@@ -231,7 +231,7 @@ def _checked(reply: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
 
 
 def command(model: str = "", *, env: Sequence[str] | str = (), **settings: Any) -> Command:  # noqa: ANN401
-    """Build the sampler from a command line.
+    """Return the model that is a program: a problem on its stdin, a reply on its stdout.
 
     Raises:
         ConfigError: no program, or a setting that cannot be.

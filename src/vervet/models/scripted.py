@@ -162,7 +162,7 @@ def scripted(
     failures: float = 0.0,
     **population: Any,  # noqa: ANN401 - the fields of Population
 ) -> Scripted:
-    """Build a scripted model: from a file, from replies, or a simulated population.
+    """Return a model that says what it was told to: replies of a file, or a population's.
 
     Raises:
         ConfigError: the file cannot be read, or a setting cannot be.
