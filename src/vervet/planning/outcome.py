@@ -1,12 +1,12 @@
 """What a policy did on every problem in every order, and how two of them add up."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vervet.planning.archive import Floats
+from vervet.planning.archive import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,16 @@ class Averages:
             orders,
             int(result.samples.sum()),
             float(by_order.std(ddof=1) / np.sqrt(orders)) if orders > 1 else np.nan,
+        )
+
+    def part(self, places: Ints) -> "Averages":
+        """Return the averages of some problems only."""
+        return replace(
+            self,
+            right=self.right[places],
+            wrong=self.wrong[places],
+            abstained=self.abstained[places],
+            costs={name: cost[places] for name, cost in self.costs.items()},
         )
 
 

@@ -73,26 +73,28 @@ def plan(
         ConfigError: nothing can be compared, or no policy fits the budget and the latency.
     """
     drawn = Orders.random(found.archive, orders, seed=seed)
-    policies, skipped = candidates(found, terms), {}
-    tried: list[tuple[Policy, Averages]] = []
-    unit = terms.budget.unit if terms.budget else ""
-    for policy in policies:
-        try:
-            some = drawn if vectorised(policy) else drawn.first(QUICK)
-            result = outcome(policy, found.archive, some)
-        except NotRecorded as lacking:
-            skipped[name_of(policy)] = str(lacking)
-            continue
-        tried.append((policy, Averages.of(result)))
-    unit = unit or _best_known(tried)
+    tried, skipped = compared(found, terms, drawn)
+    unit = terms.budget.unit if terms.budget else best_known(tried)
     made = _conclude(found, terms, tried, (unit, skipped), seed)
     return replace(made, beyond=beyond(found, terms, unit)) if forecast else made
+
+
+def compared(found: Found, terms: Terms, drawn: Orders) -> tuple["Tried", Mapping[str, str]]:
+    """Replay every candidate; return what each brings, and why some could not be replayed."""
+    tried, skipped = [], {}
+    for policy in candidates(found, terms):
+        try:
+            some = drawn if vectorised(policy) else drawn.first(QUICK)
+            tried.append((policy, Averages.of(outcome(policy, found.archive, some))))
+        except NotRecorded as lacking:
+            skipped[name_of(policy)] = str(lacking)
+    return tried, skipped
 
 
 Tried = Sequence[tuple[Policy, Averages]]
 
 
-def _best_known(tried: Tried) -> str:
+def best_known(tried: Tried) -> str:
     """Return dollars where they are known of everything, else tokens, else samples."""
     for unit in ("dollars", "tokens"):
         if all(np.isfinite(r.costs[unit]).all() for _, r in tried):
