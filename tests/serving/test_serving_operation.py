@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +283,20 @@ async def test_samples_of_a_client_that_left_are_recorded_and_charged(
     assert not list(run.read(Selection))
     assert [type(p) for p in run.problems()] == [Problem]
     assert spent == 30
+
+
+def test_two_gateways_never_keep_one_file(tmp_path: Path) -> None:
+    file = tmp_path / "spent.json"
+    code = "import sys, time; from vervet.serving import Ledger; Ledger(sys.argv[1], ());"
+    code += "print('kept', flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", code, str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "kept\n"
+        with pytest.raises(ConfigError, match="is kept by another gateway"):
+            Ledger(file, ())
+        other.kill()
+    Ledger(file, ())
 
 
 async def test_metrics_are_prometheus_text(lab: Any) -> None:

@@ -151,6 +151,10 @@ def test_traits_are_those_of_the_parts_together() -> None:
 
 BAD: list[tuple[Any, str]] = [
     (lambda: all_of([]), "name at least one"),
+    (
+        lambda: limited("pairwise:model=marmoset", seconds=9),
+        "limited: pairwise@.* compares samples with each other",
+    ),
     (lambda: any_of("exact+nonsense"), "no verifier called 'nonsense'"),
     (lambda: all_of([3]), "3 is no verifier"),  # type: ignore[list-item]  # bad on purpose
     (lambda: weighted("exact+choice", weights=[1]), "must be 2 positive numbers"),

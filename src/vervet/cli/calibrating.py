@@ -82,4 +82,4 @@ def calibrate(
             as_json=True,
         )  # fmt: skip
         return
-    say(str(found), as_json=False)
+    say(found, as_json=False)

@@ -87,10 +87,7 @@ def check(
     problems = doors.dataset(dataset_name, path=path, limit=limit)
     judge = doors.verifier(verifier or problems.verifier)
     found = check_references(problems, judge, repeats=repeats)
-    if as_json:
-        say(asdict(found), as_json=True)
-    else:
-        click.echo(found)
+    say(found, as_json=as_json)
     if found.findings:
         raise VervetError(f"{len(found.findings):,} of {found.checked:,} references are in doubt")
 

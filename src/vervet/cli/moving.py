@@ -1,6 +1,5 @@
 """`import` and `export`: other tools' files into a run, and a run into theirs."""
 
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -60,7 +59,7 @@ def import_(file_format: str, path: str, run_url: str, **asked: Any) -> None:  #
         brought = swe_bench.import_predictions(path, run, problems=known)
     else:
         brought = swe_bench.import_reports(path, run, problems=known)
-    say(asdict(brought) if as_json else str(brought), as_json=as_json)
+    say(brought, as_json=as_json)
 
 
 @click.command(
@@ -103,4 +102,4 @@ def export(run_url: str, file_format: str, path: str, *, as_json: bool) -> None:
     module, function = EXPORTS[name]
     with boundary(ConfigError, name):
         written = getattr(import_module(module), function)(run, path, **settings)
-    say(asdict(written) if as_json else str(written), as_json=as_json)
+    say(written, as_json=as_json)

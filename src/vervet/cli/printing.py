@@ -4,7 +4,9 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,27 +18,27 @@ if TYPE_CHECKING:
 
 
 def say(result: Any, *, as_json: bool) -> None:  # noqa: ANN401 - whatever a command returns
-    """Print a result: one JSON document, or lines for people."""
-    if as_json:
-        click.echo(json.dumps(result, default=_plain, ensure_ascii=False))
-    elif isinstance(result, dict):
-        width = max(map(len, result), default=0)
-        for key, value in result.items():
-            click.echo(f"{key:<{width}}  {_line(value)}")
-    else:
-        click.echo(result)
+    """Print a result: one JSON document, or what it says of itself."""
+    click.echo(json.dumps(plain(result), ensure_ascii=False) if as_json else result)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - a number of numpy's, or what is written as text
-    return value.item() if hasattr(value, "item") else str(value)
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a command returns
+    """Return a result as JSON has it: what is not known is null, a number of numpy's a number.
 
-
-def _line(value: Any) -> str:  # noqa: ANN401 - a field of a result
-    if value is None:
-        return "not known"
-    if isinstance(value, float):
-        return f"{value:,.6g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    >>> plain({"loss": float("nan"), "k": (1, 2.5)})
+    {'loss': None, 'k': [1, 2.5]}
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def note(message: str) -> None:

@@ -1,6 +1,6 @@
 """`demo`, `run`, `sample`, `verify`, `select`, `solve`: what fills the tables."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ def sample(run_url: str, *, asked: Asked, as_json: bool) -> None:
     problems = problems_of(asked)
     if asked.dry_run:
         estimate = dry_run(problems, asked, run_url)
-        say(asdict(estimate) if as_json else str(estimate), as_json=as_json)
+        say(estimate, as_json=as_json)
         return
     run = store.open_run(run_url, seed=asked.seed)
     sampler = sampler_of(asked, problems, run.seed)
@@ -52,7 +52,7 @@ def sample(run_url: str, *, asked: Asked, as_json: bool) -> None:
         drawn = sampling.sample(
             run, problems, sampler, n=asked.samples, engine=engine_of(asked), watch=watch
         )
-    say(asdict(drawn) if as_json else str(drawn), as_json=as_json)
+    say(drawn, as_json=as_json)
     refuse_nothing(drawn)
 
 
@@ -122,7 +122,7 @@ def verify(
     judge = doors.verifier(verifier, **settings)
     with watching() as watch:
         judged = verification.verify(run, judge, trials=trials, watch=watch)
-    say(asdict(judged) if as_json else str(judged), as_json=as_json)
+    say(judged, as_json=as_json)
     refuse_nothing(judged)
 
 
@@ -150,7 +150,7 @@ def run(
     problems = problems_of(asked, dataset_name)
     if asked.dry_run:
         estimate = dry_run(problems, asked, run_url)
-        say(asdict(estimate) if as_json else str(estimate), as_json=as_json)
+        say(estimate, as_json=as_json)
         return
     opened = store.open_run(run_url, seed=asked.seed)
     sampler = sampler_of(asked, problems, opened.seed)
@@ -246,7 +246,7 @@ def select(run_url: str, *, policy: str, seed: int | None, as_json: bool) -> Non
 
     run = store.open_run(run_url, create=False)
     selected = selection.select(run, policy_of(policy).policy, seed=seed)
-    say(asdict(selected) if as_json else str(selected), as_json=as_json)
+    say(selected, as_json=as_json)
 
 
 @click.command(
@@ -306,4 +306,4 @@ def solve(
             {name: doors.verifier(spec) for name, spec in used.items()},
             engine=engine_of(asked, ahead), watch=watch,
         )  # fmt: skip
-    say(asdict(solved) if as_json else str(solved), as_json=as_json)
+    say(solved, as_json=as_json)

@@ -121,8 +121,10 @@ class Drawing:
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
         finally:
-            self.run.log(self.events)
-            await _close(self.sampler)
+            try:
+                self.run.log(self.events)
+            finally:
+                await _close(self.sampler)
         elsewhere = self.requests.elsewhere
         missing = self.missing - self.drawn - elsewhere
         unasked = missing - self.reasons.total()

@@ -1,7 +1,8 @@
 """What every key has spent, kept in a file, so that a cap outlives the process.
 
 The file is JSON, `{"search team": {"usd": 1.25, "tokens": 830412}}`: written whole beside itself
-and put in place, so that it is never half a file.
+and put in place, so that it is never half a file. One process keeps it: a lock that ends with the
+process refuses others.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from typing import Any
 
 from vervet.errors import ConfigError
 from vervet.serving.accounts import Account
+from vervet.store.claims import Claims
 
 LOG = logging.getLogger(__name__)
 SECONDS = 1.0
@@ -30,9 +32,15 @@ class Ledger:
         """Take up what the file says.
 
         Raises:
-            ConfigError: the file cannot be read or written, or holds something else.
+            ConfigError: the file cannot be read or written, holds something else, or is kept by
+                another process now.
         """
         self.path = Path(path)
+        lock = Claims(self.path.with_name(f"{self.path.name}.lock"))
+        if not lock.take("spending", range(1)):
+            raise ConfigError(
+                f"spending {str(path)!r} is kept by another gateway; give each its own."
+            )
         self.accounts = tuple(accounts)
         self.written = self._read()
         for account in self.accounts:

@@ -174,7 +174,7 @@ def parts_of(what: str, of: Parts) -> tuple[Verifier, ...]:
     """Return the parts as objects.
 
     Raises:
-        ConfigError: there are none, or one of them is no verifier.
+        ConfigError: there are none, or one of them is no verifier or cannot be a part.
     """
     given = of.split("+") if isinstance(of, str) else of
     parts = tuple(_named(part.strip()) if isinstance(part, str) else part for part in given)
@@ -183,7 +183,22 @@ def parts_of(what: str, of: Parts) -> tuple[Verifier, ...]:
     for part in parts:
         if not isinstance(part, Verifier):
             raise ConfigError(f"{what}: {part!r} is no verifier; it has no id or no verify.")
+    refuse_rivals(what, parts)
     return parts
+
+
+def refuse_rivals(what: str, parts: Sequence[Verifier]) -> None:
+    """Refuse a part that compares samples of a run: only `verify` can introduce it to them.
+
+    Raises:
+        ConfigError: naming the part.
+    """
+    for part in parts:
+        if hasattr(part, "meet") and getattr(part, "rivals", "") == "samples":
+            raise ConfigError(
+                f"{what}: {part.id} compares samples with each other, which it can by itself only. "
+                "Give it rivals=reference, or verify with it alone."
+            )
 
 
 def _named(spec: str) -> Verifier:

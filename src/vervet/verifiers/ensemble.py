@@ -17,7 +17,14 @@ from vervet import registry
 from vervet.errors import ConfigError, boundary
 from vervet.types import Outcome, Problem, Sample, Verdict, Verifier
 from vervet.verifiers.answer import Traits, named
-from vervet.verifiers.combine import ask, close_all, concurrency_of, summary, traits_of
+from vervet.verifiers.combine import (
+    ask,
+    close_all,
+    concurrency_of,
+    refuse_rivals,
+    summary,
+    traits_of,
+)
 from vervet.verifiers.recorded import mean_score
 
 VERSION = "1"
@@ -110,7 +117,8 @@ def ensemble(file: str | Path, *, threshold: float | None = None) -> Ensemble:
         threshold: the least chance that is accepted, instead of the file's.
 
     Raises:
-        ConfigError: the file cannot be read, or names a judge that cannot be made, or is another.
+        ConfigError: the file cannot be read, or names a judge that cannot be made, is another, or
+            compares samples with each other.
     """
     with boundary(ConfigError, f"ensemble {str(file)!r}"):
         said = tomllib.loads(Path(file).read_text("utf-8"))
@@ -119,7 +127,9 @@ def ensemble(file: str | Path, *, threshold: float | None = None) -> Ensemble:
         whole = made(parts, float(said["intercept"]), level)
     if not parts or not 0 <= level <= 1 or not isfinite(whole.intercept):
         raise ConfigError(f"ensemble {str(file)!r}: no judges, or a threshold outside 0..1.")
-    return replace(whole, judges=tuple(opened(part) for part in parts))
+    judges = tuple(opened(part) for part in parts)
+    refuse_rivals("ensemble", judges)
+    return replace(whole, judges=judges)
 
 
 def opened(part: Part) -> Verifier:
