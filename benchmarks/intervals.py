@@ -173,19 +173,20 @@ def bands(runs: int) -> None:
 
 def fits(runs: int) -> None:
     """Exponentiated power law: a and b of the population's own curve."""
-    law, samples = beta(0.3, 8), 100
-    rates = law.draw(np.random.default_rng(6), (RATES,))
-    counts = np.random.default_rng(6).binomial(samples, rates)
-    ks = log_spaced(samples)
-    curve = np.array([(1 - miss_table(samples, int(k)))[counts].mean() for k in ks])
-    truth = fit_power_law(ks, curve, base=np.e)
-    found = []
-    for seed in range(runs):
-        rng = np.random.default_rng([7, seed])
-        seen = rng.binomial(samples, law.draw(rng, (100,)))
-        found.append(fit_power_law_to_counts(seen, samples, base=np.e, resamples=300, rng=rng))
-    said("power law: a (P = 100, n = 100)", ((fit.a, truth.a) for fit in found))
-    said("power law: b (P = 100, n = 100)", ((fit.b, truth.b) for fit in found))
+    plan = ((beta(0.3, 8), 100, 100), (beta(0.5, 20), 64, 100), (beta(0.2, 3), 128, 100))
+    for law, problems, samples in (*plan, (logit_normal(-5, 3), 128, 1000)):
+        rates, ks = law.draw(np.random.default_rng(6), (RATES,)), log_spaced(samples)
+        logs = np.log1p(-np.minimum(rates, 1 - 1e-15))
+        curve = np.array([float(-np.expm1(k * logs).mean()) for k in ks])
+        truth = fit_power_law(ks, curve)
+        found = []
+        for seed in range(runs):
+            rng = np.random.default_rng([7, seed])
+            seen = rng.binomial(samples, law.draw(rng, (problems,)))
+            found.append(fit_power_law_to_counts(seen, samples))
+        name = f"{law.name}, P = {problems}, n = {samples}"
+        said(f"power law: a, {name}", ((fit.a, truth.a) for fit in found))
+        said(f"power law: b, {name}", ((fit.b, truth.b) for fit in found))
 
 
 def verified(
@@ -298,11 +299,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer cells, fewer runs")
     asked = parser.parse_args()
     means(asked.runs, asked.problems, QUICK if asked.quick else CASES)
-    less = max(asked.runs // 5, 20)
+    less = max(asked.runs // 2, 20)
     print()
-    for part in (paired, fixed):
+    for part in (paired, fixed, fits):
         part(asked.runs)
-    for part in (bands, fits, limits, surfaces):
+    for part in (bands, limits, surfaces):
         part(less)
 
 

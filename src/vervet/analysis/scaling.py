@@ -43,9 +43,7 @@ def fit_rows(judged: Judged, settings: Settings) -> list[FitRow]:
     return [
         _row(judged, fit, counts)
         for loss in ("log-coverage", "coverage")
-        for fit in [
-            fit_power_law_to_counts(*counts, loss=loss, level=settings.level, rng=settings.rng)
-        ]
+        for fit in [fit_power_law_to_counts(*counts, loss=loss, level=settings.level)]
     ]
 
 

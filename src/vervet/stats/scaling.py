@@ -20,8 +20,8 @@ import numpy.typing as npt
 from vervet.stats.arrays import Floats
 from vervet.stats.coverage import coverage as coverage_of
 from vervet.stats.estimate import Estimate
+from vervet.stats.moments import student
 from vervet.stats.powerfit import Loss, least_squares
-from vervet.stats.resampling import percentiles
 from vervet.stats.thinning import judged_counts
 
 FIT_POINTS = 40
@@ -176,13 +176,13 @@ def fit_power_law_to_counts(
     loss: Loss = "log-coverage",
     base: float = math.e,
     level: float = 0.95,
-    resamples: int = 1000,
-    rng: np.random.Generator,
 ) -> PowerLawFit:
-    """Fit the law to success counts, with percentile intervals from resampled problems.
+    """Fit the law to success counts, with intervals from leaving out one problem at a time.
 
     The curve is the exact coverage at `log_spaced` numbers of samples up to the smallest n.
-    Intervals speak about other problems of the same kind, and not about the law being true.
+    Intervals are Student's with the jackknife's standard error: they hold where percentiles of the
+    bootstrap are too short for a (benchmarks/intervals.py), and nothing in them is random. They
+    speak about other problems of the same kind, and not about the law being true.
 
     Args:
         successes: correct samples per problem, shape (problems,).
@@ -190,30 +190,27 @@ def fit_power_law_to_counts(
         loss: see `fit_power_law`.
         base: base in which `a` is stated.
         level: nominal coverage of the intervals.
-        resamples: how many times problems are drawn again with replacement.
-        rng: source of those draws.
 
     >>> counts = [0, 1, 5, 20, 60, 3, 0, 0, 12, 90]
-    >>> fit = fit_power_law_to_counts(counts, 100, rng=np.random.default_rng(0))
+    >>> fit = fit_power_law_to_counts(counts, 100)
     >>> fit.b.low < fit.law.b < fit.b.high
     True
     """
     ks = log_spaced(int(np.min(samples)))
     solved = _curves(successes, samples, ks)
     law = fit_power_law(ks, solved.mean(axis=0), loss=loss, base=base)
-    if law.reason:
-        return PowerLawFit(law, *(_unknown(law.reason, level, solved.shape[0]) for _ in range(2)))
     problems = solved.shape[0]
-    weights = rng.multinomial(problems, np.full(problems, 1 / problems), size=resamples)
-    curves = weights @ solved / problems
-    curves = curves[[not _too_little(curve) for curve in curves]]
-    a, b = least_squares(np.log(ks), curves, loss)
+    left_out = (solved.sum(axis=0) - solved) / max(problems - 1, 1)
+    reason = law.reason or _too_thin(left_out)
+    if reason:
+        unknown = (_unknown(value, reason, level, problems) for value in (law.a, law.b))
+        return PowerLawFit(law, *unknown)
+    a, b = least_squares(np.log(ks), left_out, loss)
     total = int(np.broadcast_to(samples, problems).sum())
-    lost = resamples - len(curves)
     return PowerLawFit(
         law,
-        _interval(law.a, a / math.log(base), level, (problems, total, lost)),
-        _interval(law.b, b, level, (problems, total, lost)),
+        _interval(law.a, a / math.log(base), level, total),
+        _interval(law.b, b, level, total),
     )
 
 
@@ -344,12 +341,23 @@ def _errors(grid: Floats, curve: Floats, a: float, b: float) -> Floats:
     return np.abs(np.interp(at, np.log(grid), curve) - np.exp(a * np.exp(b * at)))
 
 
-def _interval(value: float, draws: Floats, level: float, counts: tuple[int, int, int]) -> Estimate:
-    problems, samples, lost = counts
-    low, high = percentiles(draws.reshape(-1, 1), problems=problems, level=level)
-    method = "percentile bootstrap over problems"
-    return Estimate(value, float(low[0]), float(high[0]), level, method, problems, samples, lost)
+def _too_thin(left_out: Floats) -> str:
+    """Say why curves with one problem left out give no interval, or nothing."""
+    if len(left_out) < 2:  # noqa: PLR2004 - a spread needs two
+        return "1 problem says nothing about how problems differ; at least 2 are needed"
+    if any(_too_little(curve) for curve in left_out):
+        return "without one of the problems nothing determines the law"
+    return ""
 
 
-def _unknown(reason: str, level: float, problems: int) -> Estimate:
-    return Estimate(math.nan, math.nan, math.nan, level, "", problems, reason=reason)
+def _interval(value: float, left_out: Floats, level: float, samples: int) -> Estimate:
+    """Return Student's interval with the jackknife's standard error."""
+    problems = len(left_out)
+    spread = (problems - 1) / problems * ((left_out - left_out.mean()) ** 2).sum()
+    wide = float(student(problems, level) * np.sqrt(spread))
+    method = "jackknife over problems (population of problems)"
+    return Estimate(value, value - wide, value + wide, level, method, problems, samples)
+
+
+def _unknown(value: float, reason: str, level: float, problems: int) -> Estimate:
+    return Estimate(value, math.nan, math.nan, level, "", problems, reason=reason)
