@@ -63,6 +63,7 @@ def table(tmp_path: Path) -> Path:
         ),
         (["run", "embedded", "r", "-m", "marmoset", "--set", "temperature=hot"], "is not a number"),
         (["run", "embedded", "r", "-m", "marmoset", "--set", "seed=1"], "the seed is the run's"),
+        (["run", "embedded", "r", "-m", "marmoset", "--set", "workers=-1"], "workers=-1 is not at"),
         (
             ["run", "embedded", "r", "-m", "marmoset", "--top-p", "1", "--set", "top_p=0.5"],
             "--set top_p and --top-p: say it once",
@@ -86,11 +87,14 @@ def table(tmp_path: Path) -> Path:
         (["serve", "policy.toml", "--policy", "fixed:n=1"], "say which policy"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(call: Called, words: list[str], says: str) -> None:
+def test_a_mistake_is_one_line_and_exit_code_2(
+    call: Called, tmp_path: Path, words: list[str], says: str
+) -> None:
     code, out, err = call(*words)
     assert (code, out) == (2, "")
     assert says in err
     assert err.count("\n") == 1
+    assert not list(tmp_path.glob("r/samples")), "nothing ran"
 
 
 def test_import_analyze_select_show_report(call: Called, table: Path, tmp_path: Path) -> None:
@@ -166,6 +170,13 @@ def test_what_can_be_named_is_listed_with_a_line_each(call: Called, kind: str) -
     assert code == 0
     assert rows
     assert all(row["about"] and not row["about"].startswith("broken") for row in rows)
+
+
+def test_what_cannot_be_makes_no_run(call: Called, tmp_path: Path) -> None:
+    for more in (["-m", "no/such"], ["-m", "marmoset", "--verifier", "nosuch"]):
+        assert call("run", "embedded", "r", *more)[0] == 2
+    assert call("sample", "r", "--dataset", "embedded", "-m", "no/such")[0] == 2
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_run_that_is_named_twice_is_refused(call: Called, table: Path) -> None:

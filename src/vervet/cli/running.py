@@ -46,6 +46,7 @@ def sample(run_url: str, *, asked: Asked, as_json: bool) -> None:
         estimate = dry_run(problems, asked, run_url)
         say(estimate, as_json=as_json)
         return
+    sampler_of(asked, problems, asked.seed or 0)  # what cannot be is refused before a run is made
     run = store.open_run(run_url, seed=asked.seed)
     sampler = sampler_of(asked, problems, run.seed)
     with watching() as watch:
@@ -152,9 +153,10 @@ def run(
         estimate = dry_run(problems, asked, run_url)
         say(estimate, as_json=as_json)
         return
+    judge = doors.verifier(verifier or problems.verifier)
+    sampler_of(asked, problems, asked.seed or 0)  # what cannot be is refused before a run is made
     opened = store.open_run(run_url, seed=asked.seed)
     sampler = sampler_of(asked, problems, opened.seed)
-    judge = doors.verifier(verifier or problems.verifier)
     with watching() as watch:
         judging = verification.Judging(opened, judge, watch=watch)
         drawn = sampling.sample(

@@ -17,8 +17,21 @@ LONGEST_CELL = 2**27
 READERS = ".jsonl, .json, .csv, .tsv, .parquet (.gz as well, but for Parquet)"
 
 
+ROWS_AT_ONCE = 10_000
+"""Rows of a Parquet file held together."""
+
+
 def read_rows(path: Path) -> list[Row]:
     """Return the rows of a file; its name says the format.
+
+    Raises:
+        ConfigError: as `stream_rows` does.
+    """
+    return list(stream_rows(path))
+
+
+def stream_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a file one after the other; only JSON is read as a whole.
 
     Raises:
         ConfigError: there is no such file, its format is not known, or it does not hold rows.
@@ -28,13 +41,14 @@ def read_rows(path: Path) -> list[Row]:
     kind = Path(path.name.removesuffix(".gz")).suffix.lower()
     try:
         if kind == ".parquet":
-            return _parquet(path)
+            yield from _parquet(path)
+            return
         if kind not in TEXT_FORMATS:
             raise ConfigError(
                 f"{path}: cannot read {kind or 'a file without a suffix'}; {READERS}."
             )
         with _open(path) as file:
-            return list(TEXT_FORMATS[kind](file))
+            yield from TEXT_FORMATS[kind](file)
     except (OSError, EOFError, ValueError, csv.Error, duckdb.Error) as cause:
         raise ConfigError(f"{path}: {_one_line(cause)}") from cause
 
@@ -87,11 +101,12 @@ def _delimited(file: TextIO, delimiter: str) -> Iterator[Row]:
         yield dict(row)
 
 
-def _parquet(path: Path) -> list[Row]:
+def _parquet(path: Path) -> Iterator[Row]:
     with duckdb.connect() as connection:
         found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
         names = [column[0] for column in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        while rows := found.fetchmany(ROWS_AT_ONCE):
+            yield from (dict(zip(names, row, strict=True)) for row in rows)
 
 
 def _one_line(cause: BaseException) -> str:

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from vervet.errors import ConfigError
 from vervet.problems.files import files
-from vervet.problems.rows import read_rows
+from vervet.problems.rows import Row, stream_rows
 from vervet.store import Run
 from vervet.transfer.table import Imported, TableReader
 from vervet.types import Problem
 
 ROWS_AT_ONCE = 50_000
+FIRST_ROWS = 1_000
+"""Rows in which a column that was named must be somewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +57,13 @@ def import_table(
     Raises:
         ConfigError: a file or a row cannot be read; what came before it is stored.
     """
-    rows = read_rows(Path(path))
-    if not rows:
-        raise ConfigError(f"{path}: holds no rows.")
-    for ours, theirs in (renamed or {}).items():
-        if not any(theirs in row for row in rows):
-            raise ConfigError(
-                f"{path}: no column {theirs!r} for {ours}; it has: {', '.join(map(str, rows[0]))}."
-            )
+    rows = _checked(stream_rows(Path(path)), path, renamed or {})
     if isinstance(problems, str | Path):
         problems = list(files(problems, fields=fields))
     run.append(problems or ())
     reader = TableReader(renamed or {})
     known = set(run.scan(Problem, ("id",)).categories.get("id", ()))
-    samples = verdicts = 0
+    read = samples = verdicts = 0
     for chunk in _chunks(reader.read(rows)):
         fresh = [name for name in reader.problems if name not in known]
         run.append([Problem(name, "") for name in fresh])
@@ -77,12 +72,30 @@ def import_table(
         judged = [each.verdict for each in chunk if each.verdict is not None]
         run.append(drawn)
         run.append(judged)
+        read += len(chunk)
         samples, verdicts = samples + len(drawn), verdicts + len(judged)
     _describe(run, reader, str(path))
     return Brought(
-        len(rows), len(reader.problems), samples, verdicts,
+        read, len(reader.problems), samples, verdicts,
         tuple(reader.models), tuple(sorted(reader.verifiers)),
     )  # fmt: skip
+
+
+def _checked(rows: Iterator[Row], path: str | Path, renamed: Mapping[str, str]) -> Iterator[Row]:
+    """Return the rows; refuse none, and columns that are nowhere in the first of them.
+
+    Raises:
+        ConfigError: there are no rows, or no such column.
+    """
+    first = list(islice(rows, FIRST_ROWS))
+    if not first:
+        raise ConfigError(f"{path}: holds no rows.")
+    for ours, theirs in renamed.items():
+        if not any(theirs in row for row in first):
+            raise ConfigError(
+                f"{path}: no column {theirs!r} for {ours}; it has: {', '.join(map(str, first[0]))}."
+            )
+    return chain(first, rows)
 
 
 def _chunks(found: Iterable[Imported]) -> Iterator[list[Imported]]:

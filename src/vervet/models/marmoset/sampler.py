@@ -71,6 +71,8 @@ class Marmoset:
         self.decoding = Decoding(
             temperature, top_p, max_tokens, (stop,) if isinstance(stop, str) else tuple(stop)
         )
+        if workers is not None and workers < 1:
+            raise ConfigError(f"marmoset: workers={workers} is not at least 1.")
         self.concurrency = workers or len(os.sched_getaffinity(0))
         """Batches drawn at once."""
         self.batch = BATCH
