@@ -124,6 +124,15 @@ def test_a_program_that_failed_says_of_what(
     assert "died" not in failure.get("output", "")
 
 
+@pytest.mark.parametrize("reads", ["sys.stdin.read()", "input()", "next(sys.stdin)"])
+def test_a_function_that_reads_its_standard_input_fails_as_with_the_peers(
+    verifier: UnitTests, reads: str
+) -> None:
+    verdict = judged(verifier, dict(CALLS), f"import sys\ndef f(n):\n    {reads}\n    return n * n")
+    assert verdict.outcome is Outcome.REJECT
+    assert "UnsupportedOperation" in verdict.detail
+
+
 def test_a_program_cannot_say_that_it_failed_and_pass(verifier: UnitTests) -> None:
     told = "import sys\nsys.stdout.write('2\\0\\0died of nothing')"
     verdict = judged(verifier, {"cases": [{"input": "2", "output": "2"}]}, told)

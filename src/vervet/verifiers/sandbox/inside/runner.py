@@ -122,6 +122,7 @@ def start(channel: int, job: dict[str, Any]) -> tuple[Lines, Excerpt, Callable[.
     lines = Lines(channel)
     printed = Excerpt()
     sys.stdout = sys.stderr = printed  # text is all that is promised
+    sys.stdin = io.TextIOBase()  # reading raises, as with the peers
     try:
         names = load(job)
         entry = resolve(names, job["entry_point"]) if job["entry_point"] else names.get
