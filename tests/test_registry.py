@@ -66,7 +66,7 @@ def test_wrong_settings_name_the_plugin() -> None:
         ("datasets", "embedded:path=here", "embedded has no setting 'path'"),
         ("verifiers", "os:getcwd", "os:getcwd is no verifier: it has no id."),
         ("models", "os:getcwd", "os:getcwd is no model: it has no id."),
-        ("datasets", "os:getcwd", "os:getcwd is no problem set"),
+        ("datasets", "os:getpid", "os:getpid is no problem set"),
         ("policies", "os:getcwd", "os:getcwd is no policy: it has no flow."),
         ("datasets", "gsm9k", "no problem set called 'gsm9k'"),
     ],

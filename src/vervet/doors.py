@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vervet import registry
 from vervet.errors import ConfigError, boundary
-from vervet.types import Sampler, Verifier
+from vervet.types import Problem, Sampler, Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,14 +20,24 @@ if TYPE_CHECKING:
 def dataset(name: str, /, **settings: Any) -> "ProblemSet":  # noqa: ANN401 - each set has its own
     """Return the problem set called `name`; `settings` are its own (split, limit, path, ...).
 
+    What is written module:NAME may give any problems, in a list or one by one; they are judged by
+    `exact` where nobody says otherwise.
+
     Raises:
-        ConfigError: no such problem set, or it refuses a setting.
+        ConfigError: no such problem set, or it refuses a setting or holds something else.
 
     >>> len(dataset("embedded", limit=8))
     8
     """
-    found: ProblemSet = _open("datasets", name, settings)
-    return found
+    from vervet.problems.problem_set import ProblemSet  # noqa: PLC0415 - names open without it
+
+    found = _open("datasets", name, settings)
+    if isinstance(found, ProblemSet):
+        return found
+    problems = tuple(found)
+    if not problems or not all(isinstance(problem, Problem) for problem in problems):
+        raise ConfigError(f"{name} is no problem set: it holds no problems, or something else.")
+    return ProblemSet(name, problems, verifier="exact")
 
 
 def sampler(name: str, /, **settings: Any) -> Sampler:  # noqa: ANN401 - each model has its own

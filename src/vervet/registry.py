@@ -32,7 +32,7 @@ NOUNS: dict[Kind, str] = {
     "formats": "format",
 }
 NEEDED: dict[Kind, tuple[str, ...]] = {
-    "datasets": ("problems", "verifier"),
+    "datasets": ("__iter__",),
     "models": ("id", "draw", "describe"),
     "verifiers": ("id", "verify"),
     "policies": ("flow",),

@@ -172,6 +172,22 @@ def test_what_can_be_named_is_listed_with_a_line_each(call: Called, kind: str) -
     assert all(row["about"] and not row["about"].startswith("broken") for row in rows)
 
 
+def test_any_problems_of_a_local_file_are_a_problem_set(call: Called, tmp_path: Path) -> None:
+    (tmp_path / "sums.py").write_text(
+        "from vervet import Problem\n"
+        "def two():\n"
+        "    for i in range(2):\n"
+        "        yield Problem(f'sum/{i}', f'{i} + {i} = ?', {'answer': str(2 * i)})\n"
+        "def none(): return ['a']\n"
+    )
+    (tmp_path / "says.jsonl").write_text('{"problem": "*", "replies": ["0"]}')
+    code, out, _ = call("run", "sums:two", "r", "-m", "scripted/says.jsonl", "-n", "3", "--json")
+    assert code == 0
+    assert json.loads(out)["coverage"][0]["value"] == 0.5
+    code, _, err = call("run", "sums:none", "r", "-m", "scripted/says.jsonl")
+    assert (code, "sums:none is no problem set" in err) == (2, True)
+
+
 def test_what_cannot_be_makes_no_run(call: Called, tmp_path: Path) -> None:
     for more in (["-m", "no/such"], ["-m", "marmoset", "--verifier", "nosuch"]):
         assert call("run", "embedded", "r", *more)[0] == 2
