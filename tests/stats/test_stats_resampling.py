@@ -5,6 +5,7 @@ from vervet.stats.coverage import miss_table
 from vervet.stats.resampling import (
     bootstrap_curve,
     derived,
+    jackknifed,
     mean_curve,
     mean_interval,
     paired_difference,
@@ -190,3 +191,28 @@ def test_a_curve_turns_into_estimates() -> None:
     assert "population of problems" in first.method
     assert second.excluded == 2
     assert second.reason
+
+
+def test_the_jackknife_of_a_mean_is_its_paired_interval() -> None:
+    values = np.random.default_rng(0).normal(3, 2, 40)
+    found = jackknifed(values.mean(), (values.sum() - values) / 39)
+    paired = paired_difference(values - values.mean(), np.zeros(40))
+    limits = found.low - values.mean(), found.high - values.mean()
+    assert limits == pytest.approx((paired.low, paired.high), abs=1e-9)
+
+
+def test_the_jackknife_holds_a_skewed_ratio() -> None:
+    """The logarithm of a mean of lognormals over 40 problems."""
+    hits = 0
+    for seed in range(300):
+        values = np.random.default_rng(seed).lognormal(0, 1, 40)
+        left_out = np.log((values.sum() - values) / 39)
+        found = jackknifed(float(np.log(values.mean())), left_out)
+        hits += found.low <= 0.5 <= found.high
+    assert 0.92 <= hits / 300 <= 0.98
+
+
+def test_what_no_problem_changes_has_no_interval() -> None:
+    found = jackknifed(1.0, np.ones(5))
+    assert np.isnan(found.low)
+    assert found.reason

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from vervet.stats.arrays import Floats
 from vervet.stats.coverage import coverage as coverage_of
 from vervet.stats.estimate import Estimate
-from vervet.stats.moments import student
 from vervet.stats.powerfit import Loss, least_squares
+from vervet.stats.resampling import jackknifed
 from vervet.stats.thinning import judged_counts
 
 FIT_POINTS = 40
@@ -180,7 +180,7 @@ def fit_power_law_to_counts(
     """Fit the law to success counts, with intervals from leaving out one problem at a time.
 
     The curve is the exact coverage at `log_spaced` numbers of samples up to the smallest n.
-    Intervals are Student's with the jackknife's standard error: they hold where percentiles of the
+    Intervals are those of the jackknife's pseudo-values: they hold where percentiles of the
     bootstrap are too short for a (benchmarks/intervals.py), and nothing in them is random. They
     speak about other problems of the same kind, and not about the law being true.
 
@@ -209,8 +209,8 @@ def fit_power_law_to_counts(
     total = int(np.broadcast_to(samples, problems).sum())
     return PowerLawFit(
         law,
-        _interval(law.a, a / math.log(base), level, total),
-        _interval(law.b, b, level, total),
+        jackknifed(law.a, a / math.log(base), level=level, samples=total),
+        jackknifed(law.b, b, level=level, samples=total),
     )
 
 
@@ -348,15 +348,6 @@ def _too_thin(left_out: Floats) -> str:
     if any(_too_little(curve) for curve in left_out):
         return "without one of the problems nothing determines the law"
     return ""
-
-
-def _interval(value: float, left_out: Floats, level: float, samples: int) -> Estimate:
-    """Return Student's interval with the jackknife's standard error."""
-    problems = len(left_out)
-    spread = (problems - 1) / problems * ((left_out - left_out.mean()) ** 2).sum()
-    wide = float(student(problems, level) * np.sqrt(spread))
-    method = "jackknife over problems (population of problems)"
-    return Estimate(value, value - wide, value + wide, level, method, problems, samples)
 
 
 def _unknown(value: float, reason: str, level: float, problems: int) -> Estimate:
