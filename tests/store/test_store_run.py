@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from vervet.errors import ConfigError, StoreError
 from vervet.store import Run, open_run
+from vervet.store.places import LocalFolder
 from vervet.types import Outcome, Problem, Sample, Selection, Verdict
 
 
@@ -290,3 +291,31 @@ def test_nothing_but_rows_of_the_four_tables_can_be_appended(run: Run) -> None:
 def test_rows_are_plain_dataclasses_after_reading(run: Run) -> None:
     run.append(samples(1))
     assert dataclasses.asdict(rows(run, Sample)[0]) == dataclasses.asdict(samples(1)[0])  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("content", ["", '{"id": tru', "[]", '{"id": "a"}', "3"])
+def test_torn_settings_are_set_aside_and_written_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str
+) -> None:
+    run = open_run(tmp_path / "run")
+    for name in ("model", "other"):
+        run.describe("samplers", name, {"model": name})
+    card = next(tmp_path.glob("run/samplers/model*"))
+    card.write_text(content)
+    assert run.descriptions("samplers") == {"other": {"model": "other"}}
+    assert f"{card.name} is torn: set aside" in caplog.text
+    assert card.with_name(f"{card.name}.torn").exists()
+    card.write_text(content)
+    run.describe("samplers", "model", {"model": "model"})
+    assert run.descriptions("samplers")["model"] == {"model": "model"}
+
+
+def test_a_line_of_the_log_that_is_none_is_left_out(run: Run) -> None:
+    run.log([{"event": "one"}])
+    run.log([{"event": "two"}])
+    if isinstance(run.place, LocalFolder):
+        first = run.place.root / "log" / run.place.names("log")[0]
+        first.write_bytes(b'x{\n[]\n\xff\n{"event": "three"}\n')
+        assert [event["event"] for event in run.events()] == ["three", "two"]
+    else:
+        assert [event["event"] for event in run.events()] == ["one", "two"]

@@ -195,4 +195,5 @@ def _nothing(runs: Sequence[Run], verifier: str | None) -> str:
     recorded = sorted({name for run in runs for name in verifier_names(run)})
     if not recorded:
         return f"nothing is judged in {where}. Run `vervet verify RUN --verifier NAME` first."
-    return f"no verdicts of {verifier!r} in {where}; there are those of: {', '.join(recorded)}."
+    whose = f" of {verifier!r}" if verifier else " of samples that are there"
+    return f"no verdicts{whose} in {where}; there are those of: {', '.join(recorded)}."

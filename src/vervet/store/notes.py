@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -15,6 +16,7 @@ from vervet.store.schema import FORMAT
 Kind = Literal["samplers", "verifiers"]
 CARD = "run.json"
 LONGEST_NAME = 150
+_logger = logging.getLogger("vervet")
 
 
 def run_card(place: Place) -> dict[str, Any] | None:
@@ -42,16 +44,33 @@ def describe(place: Place, kind: Kind, name: str, settings: Mapping[str, Any]) -
     """Record settings under an id, unless they are recorded already."""
     file = f"{kind}/{_file_name(name)}"
     card = json.loads(json.dumps({"id": name, "settings": dict(settings)}, default=str))
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, ValueError):
         if json.loads(place.read(file)) == card:
             return
     _write(place, file, card)
 
 
 def descriptions(place: Place, kind: Kind) -> dict[str, dict[str, Any]]:
-    """Return the recorded settings by id."""
-    cards = (json.loads(place.read(f"{kind}/{name}")) for name in place.names(kind))
-    return {card["id"]: card["settings"] for card in cards}
+    """Return the recorded settings by id; a torn file is set aside, as a torn shard is."""
+    found = {}
+    for name in place.names(kind):
+        if name.endswith(".json"):
+            try:
+                card = json.loads(place.read(f"{kind}/{name}"))
+                found[str(card["id"])] = dict(card["settings"])
+            except (ValueError, KeyError, TypeError):
+                _set_aside(place, f"{kind}/{name}")
+    return found
+
+
+def _set_aside(place: Place, file: str) -> None:
+    """Rename a torn file; where that cannot be, it is left out all the same."""
+    with contextlib.suppress(OSError):
+        place.set_aside(file)
+    _logger.warning(
+        "%s/%s is torn: set aside as *.torn; its settings are not known until they are used again",
+        place.url, file,
+    )  # fmt: skip
 
 
 def add_events(place: Place, events: Sequence[Mapping[str, Any]]) -> None:
@@ -66,10 +85,13 @@ def add_events(place: Place, events: Sequence[Mapping[str, Any]]) -> None:
 
 
 def events(place: Place) -> Iterator[dict[str, Any]]:
-    """Yield every event, in order."""
+    """Yield every event, in order; a line that is none is left out."""
     for name in place.names("log"):
-        for line in place.read(f"log/{name}").decode().splitlines():
-            yield json.loads(line)
+        for line in place.read(f"log/{name}").decode("utf-8", "replace").splitlines():
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                if isinstance(event, dict):
+                    yield event
 
 
 def _file_name(name: str) -> str:
