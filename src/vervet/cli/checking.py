@@ -93,20 +93,20 @@ def check(
 
 
 EXTRAS = {
-    "math": "math_verify",
-    "hub": "huggingface_hub",
-    "figures": "vl_convert",
-    "polars": "polars",
-    "s3": "s3fs",
-    "ray": "ray",
-    "torch": "torch",
-    "lean": "lean_interact",
-    "telemetry": "opentelemetry.sdk",
-    "fast": "orjson",
-    "remote": "fsspec",
-    "swebench": "swebench",
+    "math": ("math_verify", "the verifier math-answer"),
+    "hub": ("huggingface_hub", "problem sets from the Hugging Face hub"),
+    "figures": ("vl_convert", "figures as files: report --png, --svg, --pdf"),
+    "polars": ("polars", "tables as data frames"),
+    "s3": ("s3fs", "runs at s3://bucket/run"),
+    "remote": ("fsspec", "runs at other addresses"),
+    "ray": ("ray", "--engine ray"),
+    "torch": ("torch", "reward models in this process"),
+    "lean": ("lean_interact", "a REPL for the verifier lean"),
+    "swebench": ("swebench", "the verifier swe-bench"),
+    "telemetry": ("opentelemetry.sdk", "serve --telemetry"),
+    "fast": ("orjson", "replies read faster"),
 }
-"""What each extra brings, by the module that shows it is there."""
+"""What each extra brings: the module that shows it is there, and what it is for."""
 TOOLS = ("bwrap", "docker", "podman", "g++", "javac", "node", "rustc", "go", "coqc", "chromium")
 
 
@@ -128,7 +128,8 @@ def doctor(*, isolation: str, as_json: bool) -> None:
         raise ConfigError(f"doctor tries to break out of {', '.join(LOCAL)}, not of {isolation}.")
     findings = examine(isolation)
     extras = {
-        name: find_spec(module.partition(".")[0]) is not None for name, module in EXTRAS.items()
+        name: find_spec(module.partition(".")[0]) is not None
+        for name, (module, _) in EXTRAS.items()
     }
     tools = {name: which(name) for name in TOOLS}
     if as_json:
@@ -156,7 +157,7 @@ def _print_findings(
     click.echo("Not covered by any isolation here: docs/sandbox.md, 'Not covered'.")
     click.echo("Extras (pip install 'vervet[NAME]'):")
     for name, there in extras.items():
-        click.echo(f"  {'yes' if there else 'no ':<3}  {name}")
+        click.echo(f"  {'yes' if there else 'no ':<3}  {name:<9}  {EXTRAS[name][1]}")
     click.echo("Programs that some verifiers use:")
     for name, place in tools.items():
         click.echo(f"  {'yes' if place else 'no ':<3}  {name}{f': {place}' if place else ''}")

@@ -220,7 +220,7 @@ def demo(run_url: str, *, samples: int, as_json: bool) -> None:
         "next, on the same samples:\n"
         f"  vervet plan {run_url} --against gsm8k-answer --budget 20samples/problem\n"
         f"  vervet view {run_url}\n"
-        "and your own model:\n"
+        "and your own model (pip install 'vervet[hub]' brings the problems):\n"
         "  vervet run gsm8k runs/mine -m openai/NAME --base-url URL -n 100 --limit 50"
     )
 
