@@ -82,15 +82,20 @@ def test_runs_that_stop_at_success_keep_their_horizon(jailbreaks: dict[str, Any]
 def test_a_deeper_sibling_forecasts_from_32_samples(pythia: dict[str, Any]) -> None:
     rng = np.random.default_rng(4)
     order = ["Pythia 160M", "Pythia 410M", "Pythia 1B", "Pythia 2.8B", "Pythia 6.9B", "Pythia 12B"]
-    errors = []
+    errors, widths, held = [], [], []
     for model, sibling in pairwise(order):
         truth = float((pythia[model] > 0).mean())
         for _ in range(5):
             counts = thin(pythia[model], N, 32, rng)
             borrowed = forecast_coverage(counts, 32, [N], sibling=(pythia[sibling], N))
-            errors.append(abs(borrowed.estimates[0].value / truth - 1))
+            found = borrowed.at(N)
+            errors.append(abs(found.value / truth - 1))
+            widths.append(found.high - found.low)
+            held.append(found.low <= truth <= found.high)
             assert "sibling" in borrowed.by_member
     assert np.mean(errors) <= 0.065
+    assert np.mean(widths) <= 0.2
+    assert np.mean(held) >= 0.9
 
 
 @pytest.mark.parametrize("tail", [0.15, 0.3])

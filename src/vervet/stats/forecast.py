@@ -36,9 +36,11 @@ Regime = Literal["nothing solved", "all solved", "linear", "bending", "plateau"]
 Counts = tuple[npt.ArrayLike, npt.ArrayLike]
 
 LINE_WEIGHT = 0.8
-"""Weight of the line in the point where the curve bends: it is the best single member there."""
+"""Weight of the line in the point where the curve bends (docs/forecasting.md: who needs it)."""
 CAUTION = 0.3
-"""The mixture gives the line this share of its weight: how far its form errs is less known."""
+"""The mixture gives the line this share of its weight: how far its form errs is less known.
+
+A sibling keeps its whole weight: its shape has been measured."""
 SIBLING_WEIGHT = 0.85
 LINEAR = (0.85, 0.98)
 """Elasticities between which the line loses its weight because the curve does not bend yet."""
@@ -54,7 +56,7 @@ MOST_ERROR = 1.5
 REFUTED = 4.0
 """Nats of evidence below the best family from which a family loses weight; 0 on a plateau."""
 KIN = ("beta", "Kumaraswamy", "log-gamma")
-"""Families of one part whose success rates fall like a power of p: the line is their limit."""
+"""Families of one part whose left tail is a power of p: the line extends curves as they do."""
 KIN_REFUTED = 1.0
 """Nats of evidence below the best family from which the best of its kin takes the line along."""
 RATE_BINS = 200
@@ -170,8 +172,9 @@ def _predictive(evidence: _Evidence, k: int) -> dict[str, Floats]:
     if evidence.line is None:
         return found | {POOL: pooled, MIXTURE: pooled}
     line = _line_pmf(evidence, evidence.line, k)
-    name = "sibling" if isinstance(evidence.line, Borrowed) else "log-log line"
-    share = CAUTION * evidence.weight
+    borrowed = isinstance(evidence.line, Borrowed)
+    name, trust = ("sibling", 1.0) if borrowed else ("log-log line", CAUTION)
+    share = trust * evidence.weight
     return found | {name: line, POOL: pooled, MIXTURE: (1 - share) * pooled + share * line}
 
 
