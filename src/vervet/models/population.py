@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vervet.errors import ConfigError
+from vervet.models.splitmix import GOLDEN, mixed
 from vervet.types import Problem
 
 Floats = NDArray[np.float64]
@@ -99,16 +100,8 @@ class Population:
 def uniforms(key: int, indices: NDArray[np.uint64], stream: int) -> Floats:
     """Return one uniform number in [0, 1) per index, from SplitMix64 of (key, stream, index).
 
-    A counter needs no state: sample 9,999 costs no more than sample 0. Source: Steele, Lea and
-    Flood, Fast splittable pseudorandom number generators (2014).
+    A counter needs no state: sample 9,999 costs no more than sample 0.
     """
-    start = np.uint64((key + stream * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF)
-    z = mixed(np.full(1, start))[0] + (indices + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    start = np.uint64((key + stream * GOLDEN) & 0xFFFFFFFFFFFFFFFF)
+    z = mixed(np.full(1, start))[0] + (indices + np.uint64(1)) * np.uint64(GOLDEN)
     return np.asarray((mixed(z) >> np.uint64(11)) * 2.0**-53)
-
-
-def mixed(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the finaliser of SplitMix64."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from vervet.errors import ConfigError
 from vervet.models.marmoset.checkpoint import Floats
 from vervet.models.marmoset.engine import BLOCK, Tokens
+from vervet.models.splitmix import GOLDEN, mixed
 
 Keys = NDArray[np.uint64]
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 LIKELY = 32
 """Top-p looks at this many of the likeliest tokens before it sorts them all."""
 BELOW_ONE = np.float32(1 - 2**-20)
@@ -40,20 +40,13 @@ class Decoding:
             raise ConfigError("a stop string must not be empty")
 
 
-def mix(keys: Keys) -> Keys:
-    """Scramble 64-bit numbers (the finalizer of SplitMix64; Steele, Lea and Flood, 2014)."""
-    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return keys ^ (keys >> np.uint64(31))
-
-
 def uniforms(keys: Keys, step: int) -> Floats:
     """Return number `step` of each key's stream, in [0, 1): the stream of SplitMix64.
 
     >>> bool((uniforms(np.arange(9, dtype=np.uint64), 3) < 1).all())
     True
     """
-    drawn = mix(keys + np.uint64((step + 1) * int(GOLDEN) % 2**64))
+    drawn = mixed(keys + np.uint64((step + 1) * GOLDEN % 2**64))
     return (drawn >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
 
 

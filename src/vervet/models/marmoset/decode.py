@@ -11,9 +11,10 @@ import numpy as np
 from vervet.errors import ModelError
 from vervet.models.marmoset.batch import Batch
 from vervet.models.marmoset.checkpoint import Floats, load
-from vervet.models.marmoset.choice import Decoding, Keys, choose, mix, uniforms
+from vervet.models.marmoset.choice import Decoding, Keys, choose, uniforms
 from vervet.models.marmoset.engine import ROWS, Engine, Prefix, Tokens, whole
 from vervet.models.marmoset.tokens import Tokenizer
+from vervet.models.splitmix import mixed
 
 REMEMBERED = 64
 """Prompts whose keys and values are kept."""
@@ -86,7 +87,7 @@ def streams(prompt: str, seeds: Sequence[int]) -> Keys:
     """Return the key of each completion's random numbers: a hash of prompt and seed."""
     salt = blake2b(prompt.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     keys = np.array([seed % 2**64 for seed in seeds], np.uint64)
-    return mix(mix(keys) + np.uint64(int.from_bytes(salt, "little")))
+    return mixed(mixed(keys) + np.uint64(int.from_bytes(salt, "little")))
 
 
 class Rows:
