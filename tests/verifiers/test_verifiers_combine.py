@@ -77,6 +77,13 @@ async def test_a_part_that_can_judge_nothing_ends_it_and_every_part_is_closed(
     assert part.closed
 
 
+async def test_a_part_that_crashes_is_an_error_which_others_may_outvote() -> None:
+    crashes = Refuses(KeyError("no such field"))
+    assert await outcome_of(any_of([crashes, Says(ACCEPT)])) is ACCEPT
+    verdict = await all_of([crashes, Says(ACCEPT)]).verify(PROBLEM, SAMPLE, 0)
+    assert (verdict.outcome, verdict.detail) == (ERROR, "refuses: KeyError: 'no such field'")
+
+
 @pytest.mark.parametrize("outcomes", list(product((ACCEPT, REJECT, ERROR), repeat=3)))
 async def test_all_and_any_are_kleenes_and_or(outcomes: Sequence[Outcome]) -> None:
     order = [REJECT, ERROR, ACCEPT]

@@ -220,15 +220,12 @@ async def ask(part: Verifier, problem: Problem, sample: Sample, trial: int) -> V
     except (ConfigError, AccessError):
         raise
     except VervetError as cause:
-        return Verdict(
-            sample.problem_id,
-            sample.sampler_id,
-            sample.index,
-            part.id,
-            trial,
-            ERROR,
-            detail=str(cause),
-        )
+        why = str(cause)
+    except Exception as crash:  # noqa: BLE001 - a part's crash is its verdict: ERROR
+        why = f"{part.id}: {type(crash).__name__}: {crash}"
+    return Verdict(
+        sample.problem_id, sample.sampler_id, sample.index, part.id, trial, ERROR, detail=why
+    )
 
 
 async def close_all(parts: Sequence[Verifier]) -> None:
