@@ -63,10 +63,13 @@ def refuse_nothing(did: "Drawn | Judged") -> None:
     Raises:
         VervetError: not one sample came, or not one verdict.
     """
-    failed = getattr(did, "missing", 0) or getattr(did, "errors", 0)
-    done = getattr(did, "drawn", 0) + getattr(did, "accepted", 0) + getattr(did, "rejected", 0)
+    from vervet.sampling import Drawn
+
+    if isinstance(did, Drawn):
+        done, failed, what = did.drawn, did.missing, "samples came"
+    else:
+        done, failed, what = did.accepted + did.rejected, did.errors, "samples could be judged"
     if failed and not done:
-        what = "samples came" if hasattr(did, "drawn") else "samples could be judged"
         raise VervetError(f"none of {failed:,} {what}: {next(iter(did.reasons), 'no reason')}")
 
 
