@@ -57,7 +57,7 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vervet")
-@click.option("--prices", metavar="FILE", help="Your prices, over those of the package.")
+@click.option("--prices", metavar="FILE", help="Your prices (TOML), over those of the package.")
 def app(prices: str | None) -> None:
     """Sample a model many times, vet every answer, and know what it is worth.
 
@@ -66,6 +66,8 @@ def app(prices: str | None) -> None:
     can be interrupted and repeated.
 
     Start with:  vervet demo
+
+    Exit codes: 0 done, 1 failed, 2 a mistake in the command, 130 interrupted.
     """
     if prices:
         os.environ["VERVET_PRICES"] = prices
