@@ -239,8 +239,8 @@ of system time, the peak of resident memory in KiB (the beginning of `struct rus
 something in the scratch folder resists being emptied."""
 
 
-F_SETFL, F_SETOWN, F_SETSIG, O_ASYNC = 4, 8, 10, 0x2000
-"""Of `fcntl`, whose module would be five more mappings to copy with every fork."""
+F_SETFL, F_SETOWN, F_SETSIG, O_ASYNC, POLLIN = 4, 8, 10, 0x2000, 1
+"""Of `fcntl` and `select`, whose modules would be more mappings to copy with every fork."""
 
 
 class Reaper:
@@ -249,6 +249,7 @@ class Reaper:
     def __init__(self) -> None:
         library = ctypes.CDLL(None, use_errno=True)
         self.wait4, self.kill, self.fcntl = library.wait4, library.kill, library.fcntl
+        self.poll = library.poll
         self.report = ctypes.create_string_buffer(REPORT.size)
         self.status = ctypes.c_void_p(ctypes.addressof(self.report))
         self.usage = ctypes.c_void_p(ctypes.addressof(self.report) + 8)
@@ -258,10 +259,13 @@ class Reaper:
         """Have the kernel kill the child when something comes over `control`."""
         self.fcntl(control, F_SETFL, O_ASYNC)
         self.fcntl(control, F_SETSIG, int(signal.SIGKILL))
+        self.watched = ctypes.create_string_buffer(struct.pack("=ihh", control, POLLIN, 0), 8)
 
     def watch(self, control: int, child: int) -> None:
-        """Name the child."""
+        """Name the child; kill it where something came before the kernel knew its name."""
         self.fcntl(control, F_SETOWN, child)
+        if self.poll(self.watched, 1, 0):
+            self.kill(child, self.killed)
 
     def wait(self, child: int) -> None:
         """Wait for the end of `child`; its status and what it used are then in the report."""
