@@ -172,6 +172,23 @@ def test_what_can_be_named_is_listed_with_a_line_each(call: Called, kind: str) -
     assert all(row["about"] and not row["about"].startswith("broken") for row in rows)
 
 
+def test_a_dry_run_counts_a_whole_conversation(call: Called, tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "x" * 4_000}, {"role": "user", "content": "and?"}]
+    (tmp_path / "talk.jsonl").write_text(json.dumps({"id": "a", "messages": turns, "answer": "4"}))
+    words = [
+        "sample",
+        "r",
+        "--dataset",
+        "files",
+        "--path",
+        "talk.jsonl",
+        "-m",
+        "scripted:problems=1",
+    ]
+    code, out, _ = call(*words, "--dry-run", "--json")
+    assert (code, json.loads(out)["prompt_tokens"] > 900) == (0, True)
+
+
 def test_any_problems_of_a_local_file_are_a_problem_set(call: Called, tmp_path: Path) -> None:
     (tmp_path / "sums.py").write_text(
         "from vervet import Problem\n"

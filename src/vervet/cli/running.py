@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vervet.problems.problem_set import ProblemSet
     from vervet.sampling import Drawn
     from vervet.store import Run
+    from vervet.types import Problem
     from vervet.verification import Judged
 
 
@@ -92,7 +93,13 @@ def dry_run(problems: "ProblemSet", asked: Asked, run_url: str) -> "CostEstimate
     price = price_table().price(
         str(said.get("host") or said.get("provider")), str(said.get("model"))
     )
-    return estimate_cost([problem.prompt for problem in problems], said, missing, price=price)
+    return estimate_cost([_shown(problem) for problem in problems], said, missing, price=price)
+
+
+def _shown(problem: "Problem") -> str:
+    """Return all that a model is shown of a problem: its prompt, or its conversation."""
+    said = [str(message.get("content") or "") for message in problem.messages]
+    return "\n".join(said) or problem.prompt
 
 
 @click.command(epilog=example("vervet verify runs/words --verifier gsm8k-answer"))
