@@ -8,9 +8,9 @@ With `output="json"` it prints an object instead: text, and any of finish, reaso
 prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost.
 
 It is the user's own program and is not confined: it sees the files it could always see. It does not
-see the environment, but for PATH, HOME, LANG, TMPDIR and the variables named in `env`. Its command line is
-recorded with the run, so a key belongs into such a variable. A program that fails or takes too long
-is a ModelError, not a sample.
+see the environment, but for PATH, HOME, LANG, TMPDIR and the variables named in `env`. Its command
+line is recorded with the run, so a key belongs into such a variable. A program that fails or takes
+too long is a ModelError, not a sample.
 """
 
 import asyncio
