@@ -87,8 +87,10 @@ def resample(problems: int, *, rng: np.random.Generator, resamples: int = RESAMP
     >>> resample(3, rng=np.random.default_rng(0), resamples=2).sum(axis=1)
     array([3., 3.])
     """
-    shares = np.full(problems, 1 / max(problems, 1))
-    return rng.multinomial(problems, shares, size=resamples).astype(np.float64)
+    drawn = rng.integers(max(problems, 1), size=(resamples, problems))
+    drawn += problems * np.arange(resamples)[:, None]
+    times = np.bincount(drawn.ravel(), minlength=resamples * problems)
+    return times.reshape(resamples, problems).astype(np.float64)
 
 
 def weighted_means(values: npt.ArrayLike, weights: Floats) -> Floats:
@@ -338,11 +340,8 @@ def paired_difference(
     reason = "" if problems > 1 else too_few(int(problems))
     if not reason and not spread > 0:
         reason = "the two agree on every problem"
-    low, high = (
-        (np.nan, np.nan)
-        if reason
-        else _paired_limits(gaps, level, bounded=shares(one) and shares(two))
-    )
+    bounded = shares(one) and shares(two)
+    low, high = (np.nan,) * 2 if reason else _paired_limits(gaps, level, bounded=bounded)
     return Estimate(
         float(mean),
         low,
@@ -357,19 +356,18 @@ def paired_difference(
 
 
 def jackknifed(
-    value: float, left_out: Floats, *, level: float = 0.95, samples: int = 0, what: str = ""
+    value: float, left_out: Floats, *, level: float = 0.95, samples: int = 0
 ) -> Estimate:
     """Return any smooth function of the problems, with the interval of its pseudo-values.
 
-    Tukey's pseudo-values, P θ - (P-1) θ without problem i, are one value per problem. Their mean
-    is treated as a paired difference is, so that the interval follows their skewness.
+    Tukey's pseudo-values, P θ - (P-1) θ₋ᵢ, are one per problem; they are bounded as paired
+    differences are, so that the interval follows their skewness.
 
     Args:
         value: θ on all problems.
         left_out: θ without each problem in turn, shape (problems,), at least two.
         level: nominal coverage.
         samples: judged samples behind it, only reported.
-        what: what it is, for `method`.
 
     Source: Tukey 1958; Miller 1974 (the jackknife: a review); coverage: benchmarks/intervals.py.
 
@@ -379,13 +377,13 @@ def jackknifed(
     """
     gaps = (len(left_out) - 1) * (value - left_out)[:, None]
     reason = "" if np.ptp(gaps) > 0 else "no problem changes it"
-    low, high = (np.nan, np.nan) if reason else _paired_limits(gaps, level, bounded=False)
+    low, high = (np.nan,) * 2 if reason else _paired_limits(gaps, level, bounded=False)
     return Estimate(
         value,
         value + min(low, 0.0),
         value + max(high, 0.0),
         level=level,
-        method=f"{what}, jackknife of problems ({POPULATION})".removeprefix(", "),
+        method=f"jackknife of problems ({POPULATION})",
         problems=len(left_out),
         samples=samples,
         reason=reason,
