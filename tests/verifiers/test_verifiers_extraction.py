@@ -135,6 +135,12 @@ def test_a_program_is_the_block_that_reads_not_the_example() -> None:
     assert extract_code(reply) == program
 
 
+def test_fences_around_nothing_are_no_program() -> None:
+    assert extract_code("```python\n\n```") is None
+    assert extract_code("```python\n```\n", entry_point="f") is None
+    assert extract_code("```python\n```\nprint(input())\n") == "print(input())\n"
+
+
 def test_thoughts_are_no_answer() -> None:
     assert extract_code("<think>```python\nx = 1\n```</think>```python\ny = 2\n```") == "y = 2\n"
     assert extract_code("<think>```python\nx = 1\n```") is None
@@ -179,14 +185,14 @@ def test_whatever_a_reply_is_something_comes_back(
 
 
 @pytest.mark.parametrize(
-    "reply",
+    ("reply", "found"),
     [
-        "```\n" * 20_000,
-        "x = 1\n" * 50_000,
-        "(" * 50_000,
-        "- " * 50_000 + "1",
-        "if a: pass\n" + "elif a: pass\n" * 50_000,
+        ("```\n" * 20_000, False),
+        ("x = 1\n" * 50_000, True),
+        ("(" * 50_000, True),
+        ("- " * 50_000 + "1", True),
+        ("if a: pass\n" + "elif a: pass\n" * 50_000, True),
     ],
 )
-def test_a_hostile_reply_does_not_keep_the_reader_busy(reply: str) -> None:
-    assert extract_code(reply, entry_point="f", prompt="def f():\n") is not None
+def test_a_hostile_reply_does_not_keep_the_reader_busy(reply: str, found: bool) -> None:
+    assert (extract_code(reply, entry_point="f", prompt="def f():\n") is not None) is found

@@ -9,6 +9,7 @@ from itertools import islice
 FENCE = re.compile(
     r"(?P<fence>`{3,}|~{3,})[ \t]*(?P<tag>[A-Za-z][\w+#.-]*)?[^\S\n]*(?P<rest>[^\n]*)"
 )
+EMPTY_FENCE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})[\w+#.-]*[ \t]*\n?", re.MULTILINE)
 TAGS = {
     "python": (
         "python",
@@ -96,9 +97,8 @@ def extract_code(
     reply = without_thoughts(reply)
     found = [b for b in blocks(reply, language, parse) if b.code.strip()]
     if not found:
-        return (
-            unfenced(reply, entry_point, prompt, parse) if language == "python" else reply or None
-        )
+        bare = EMPTY_FENCE.sub("", reply)
+        return unfenced(bare, entry_point, prompt, parse) if language == "python" else bare or None
     if language != "python":
         return last_tagged(found, language)
     if entry_point:
