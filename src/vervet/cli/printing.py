@@ -1,6 +1,7 @@
 """Results on stdout, everything else on stderr."""
 
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -49,6 +50,10 @@ def note(message: str) -> None:
 WIDE = 160
 """Characters of a line that does not go to a terminal."""
 NARROWEST = 6
+GAP = 2
+"""Spaces between columns."""
+BREAK = re.compile(r"(?<=[-\s])")
+"""Where a cell is folded before any word is cut."""
 WIDEST = 12
 """Columns beyond which a table is turned on its side, one column for each row."""
 
@@ -61,14 +66,39 @@ def show(table: "Table") -> None:
         for i, name in enumerate(table.columns)
         if any(cells[i] not in {"–", ""} for cells in shown)
     ]
-    grid = [[name for _, name in columns], *([cells[i] for i, _ in columns] for cells in shown)]
+    grid: Sequence[Sequence[str]] = [
+        [name for _, name in columns], *([cells[i] for i, _ in columns] for cells in shown)
+    ]  # fmt: skip
     if len(columns) > WIDEST:
         grid = [list(column) for column in zip(*grid, strict=True)]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+    same, grid = without_constants(grid, width)
     if table.title:
         click.secho(table.title, bold=True)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+    if same:
+        click.secho(f" all rows: {same}", dim=True)
     for place, line in enumerate(aligned(grid, width)):
         click.secho(line, bold=place == 0 or None)
+
+
+def without_constants(
+    grid: Sequence[Sequence[str]], width: int
+) -> tuple[str, Sequence[Sequence[str]]]:
+    """Take columns that say the same in every row out of a table that is too wide.
+
+    >>> without_constants([["model", "k", "value"], ["m", "1", "0.2"], ["m", "9", "0.3"]], 12)
+    ('model m', [['k', 'value'], ['1', '0.2'], ['9', '0.3']])
+    """
+    columns = list(zip(*grid, strict=True))
+    fits = sum(max(map(len, column)) + GAP for column in columns) <= width
+    if fits or len(grid) <= 2:  # noqa: PLR2004 - a head and one row: everything is constant
+        return "", grid
+    same = [len(set(column[1:])) == 1 for column in columns]
+    if all(same):
+        return "", grid
+    said = ", ".join(f"{c[0]} {c[1]}" for c, alike in zip(columns, same, strict=True) if alike)
+    kept = [column for column, alike in zip(columns, same, strict=True) if not alike]
+    return said, [list(row) for row in zip(*kept, strict=True)]
 
 
 def aligned(grid: Sequence[Sequence[str]], width: int) -> list[str]:
@@ -79,8 +109,10 @@ def aligned(grid: Sequence[Sequence[str]], width: int) -> list[str]:
     """
     columns = list(zip(*grid, strict=True))
     widths = [max(map(len, column)) for column in columns]
-    while sum(widths) + 2 * len(widths) > width and max(widths) > NARROWEST:
-        widths[widths.index(max(widths))] -= 1
+    words = [max(len(word) for cell in column for word in BREAK.split(cell)) for column in columns]
+    while sum(widths) + GAP * len(widths) > width and max(widths) > NARROWEST:
+        whole = [at for at, wide in enumerate(widths) if wide > max(words[at], NARROWEST)]
+        widths[max(whole or range(len(widths)), key=widths.__getitem__)] -= 1
     numbers = [all(map(_is_number, column[1:])) for column in columns]
     return [line for row in grid for line in _folded(row, widths, numbers)]
 

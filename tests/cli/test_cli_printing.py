@@ -1,0 +1,61 @@
+"""Tables fit the terminal: what is the same in every row is said once, and words stay whole."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vervet.cli.printing import aligned, plain, without_constants
+
+HEAD = ["model", "policy", "by", "verifier", "k", "value", "problems", "samples", "excluded"]
+ROWS = [
+    ["marmoset-strong", "first-accepted", "equations", "gsm8k-answer", k, "0.2", "64", "1,280", "0"]
+    for k in ("1", "10", "100")
+]  # fmt: skip
+
+
+def test_a_table_that_fits_is_left_as_it_is() -> None:
+    assert without_constants([HEAD, *ROWS], 160) == ("", [HEAD, *ROWS])
+    assert without_constants([HEAD, ROWS[0]], 40) == ("", [HEAD, ROWS[0]])
+
+
+def test_a_table_that_is_too_wide_says_once_what_is_the_same_and_cuts_no_word() -> None:
+    rows = [*ROWS, ["marmoset", "majority", "answers", *ROWS[0][3:]]]
+    said, grid = without_constants([HEAD, *rows], 60)
+    assert said == "verifier gsm8k-answer, value 0.2, problems 64, samples 1,280, excluded 0"
+    assert grid[0] == ["model", "policy", "by", "k"]
+    lines = aligned(grid, 40)
+    assert all(len(line) <= 40 for line in lines)
+    words = {word for line in lines for word in line.split()}
+    assert {"marmoset-", "strong", "first-", "accepted", "equations", "majority"} <= words
+
+
+names = st.text(alphabet="abc", min_size=1, max_size=12)
+cells = st.text(alphabet="ab-, 1", max_size=12)
+
+
+def letters(texts: Iterable[str]) -> Counter[str]:
+    """Count what is printed but white space and the commas of a list."""
+    return Counter("".join("".join(texts).replace(",", "").split()))
+
+
+@given(st.integers(2, 5), st.integers(10, 60), st.data())
+def test_whatever_is_folded_is_printed_whole(columns: int, width: int, data: st.DataObject) -> None:
+    head = data.draw(st.lists(names, min_size=columns, max_size=columns))
+    rows = data.draw(st.lists(st.lists(cells, min_size=columns, max_size=columns), min_size=1))
+    assert letters(aligned([head, *rows], width)) == letters(c for r in [head, *rows] for c in r)
+    said, kept = without_constants([head, *rows], width)
+    left_out = (
+        [i for i, name in enumerate(head) if len({row[i] for row in rows}) == 1] if said else []
+    )
+    assert len(kept[0]) == columns - len(left_out)
+    assert letters([said]) == letters(text for i in left_out for text in (head[i], rows[0][i]))
+
+
+def test_what_is_printed_as_json_has_no_nan() -> None:
+    told = plain({"a": float("nan"), "b": [float("inf"), 1.5], "c": ("x", None, True)})
+    assert (
+        json.dumps(told, allow_nan=False) == '{"a": null, "b": [null, 1.5], "c": ["x", null, true]}'
+    )
