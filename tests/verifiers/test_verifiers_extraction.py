@@ -2,6 +2,12 @@
 # Replies read best on one line.
 # ruff: noqa: E501
 
+import ast
+import gzip
+import json
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -194,5 +200,30 @@ def test_whatever_a_reply_is_something_comes_back(
         ("if a: pass\n" + "elif a: pass\n" * 50_000, True),
     ],
 )
-def test_a_hostile_reply_does_not_keep_the_reader_busy(reply: str, found: bool) -> None:
+def test_a_hostile_reply_does_not_keep_the_reader_busy(reply: str, *, found: bool) -> None:
     assert (extract_code(reply, entry_point="f", prompt="def f():\n") is not None) is found
+
+
+def test_live_code_bench_s_own_extraction_of_880_replies_is_reached(shared_data: Path) -> None:
+    rows = json.loads((shared_data / "data/livecodebench/O1-Mini_N1_eval_all.json").read_text())
+    differ = []
+    for row in rows:
+        method = re.search(r"def (\w+)\(self", row["starter_code"] or "")
+        name = f"Solution.{method[1]}" if method else ""
+        found = extract_code(row["output_list"][0], entry_point=name) or ""
+        if found.strip() != row["code_list"][0].strip():
+            differ.append((row["question_id"], row["code_list"][0]))
+    assert differ == [("3637", ""), ("abc384_g", "")], "theirs finds nothing in a fence in a fence"
+
+
+def test_nearly_every_reply_of_a_few_shot_prompt_holds_a_program(shared_data: Path) -> None:
+    name = "data/papers/codecontests_test_139_problems_with_tests.jsonl.gz"
+    with gzip.open(shared_data / name, "rt") as file:
+        replies = [reply for row in map(json.loads, file) for reply in row["samples"]]
+    broken = 0
+    for reply in replies:
+        try:
+            ast.parse(extract_code(reply) or "(")
+        except SyntaxError:
+            broken += 1
+    assert (len(replies), broken) == (278, 3)  # read: these three are no Python
