@@ -56,6 +56,8 @@ BREAK = re.compile(r"(?<=[-\s])")
 """Where a cell is folded before any word is cut."""
 WIDEST = 12
 """Columns beyond which a table is turned on its side, one column for each row."""
+MOST_TURNED = 3
+"""Rows of a table that is turned because its words would be cut otherwise."""
 
 
 def show(table: "Table") -> None:
@@ -69,9 +71,10 @@ def show(table: "Table") -> None:
     grid: Sequence[Sequence[str]] = [
         [name for _, name in columns], *([cells[i] for i, _ in columns] for cells in shown)
     ]  # fmt: skip
-    if len(columns) > WIDEST:
-        grid = [list(column) for column in zip(*grid, strict=True)]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+    few = len(shown) <= MOST_TURNED and sum(longest_words(grid)) + GAP * len(columns) > width
+    if len(columns) > WIDEST or few:
+        grid = [list(column) for column in zip(*grid, strict=True)]
     same, grid = without_constants(grid, width)
     if table.title:
         click.secho(table.title, bold=True)
@@ -101,6 +104,16 @@ def without_constants(
     return said, [list(row) for row in zip(*kept, strict=True)]
 
 
+def longest_words(grid: Sequence[Sequence[str]]) -> list[int]:
+    """Return the length of the longest word of each column, which is better not cut.
+
+    >>> longest_words([["name", "n"], ["first-accepted", "12"]])
+    [8, 2]
+    """
+    columns = zip(*grid, strict=True)
+    return [max(len(word) for cell in column for word in BREAK.split(cell)) for column in columns]
+
+
 def aligned(grid: Sequence[Sequence[str]], width: int) -> list[str]:
     """Return the lines of a table whose first row is its head; wide cells are folded.
 
@@ -109,7 +122,7 @@ def aligned(grid: Sequence[Sequence[str]], width: int) -> list[str]:
     """
     columns = list(zip(*grid, strict=True))
     widths = [max(map(len, column)) for column in columns]
-    words = [max(len(word) for cell in column for word in BREAK.split(cell)) for column in columns]
+    words = longest_words(grid)
     while sum(widths) + GAP * len(widths) > width and max(widths) > NARROWEST:
         whole = [at for at, wide in enumerate(widths) if wide > max(words[at], NARROWEST)]
         widths[max(whole or range(len(widths)), key=widths.__getitem__)] -= 1
