@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import sys
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from math import isfinite
@@ -52,7 +51,7 @@ WIDE = 160
 NARROWEST = 6
 GAP = 2
 """Spaces between columns."""
-BREAK = re.compile(r"(?<=[-\s])")
+BREAK = re.compile(r"(?<=[A-Za-z]-)|(?<=[\s=:])|(?<=,)(?=[^\d\s])")
 """Where a cell is folded before any word is cut."""
 WIDEST = 12
 """Columns beyond which a table is turned on its side, one column for each row."""
@@ -130,9 +129,27 @@ def aligned(grid: Sequence[Sequence[str]], width: int) -> list[str]:
     return [line for row in grid for line in _folded(row, widths, numbers)]
 
 
+def fold(cell: str, width: int) -> list[str]:
+    """Return the lines of a cell: broken between words, or in a word that is longer than a line.
+
+    >>> fold("posterior:limit=8,verifier=gsm8k-answer", 18), fold("abcdef", 4)
+    (['posterior:limit=8,', 'verifier=gsm8k-', 'answer'], ['abcd', 'ef'])
+    """
+    lines = [""]
+    for word in BREAK.split(cell):
+        rest = word
+        if len((lines[-1] + rest).rstrip()) > width:
+            lines.append("")
+        while len(rest.rstrip()) > width:
+            lines[-1], rest = rest[:width], rest[width:]
+            lines.append("")
+        lines[-1] += rest
+    return [line.strip() for line in lines if line.strip()] or [""]
+
+
 def _folded(row: Sequence[str], widths: Sequence[int], numbers: Sequence[bool]) -> list[str]:
     """Return the lines that one row takes: numbers to the right, words to the left."""
-    folded = [textwrap.wrap(cell, wide) or [""] for cell, wide in zip(row, widths, strict=True)]
+    folded = [fold(cell, wide) for cell, wide in zip(row, widths, strict=True)]
     lines = []
     for turn in range(max(map(len, folded), default=0)):
         parts = [cell[turn] if turn < len(cell) else "" for cell in folded]
