@@ -85,6 +85,10 @@ def table(tmp_path: Path) -> Path:
             "is not in the range",
         ),
         (["serve", "policy.toml", "--policy", "fixed:n=1"], "say which policy"),
+        (
+            ["serve", "--policy", "fixed", "-m", "openai/x", "--set", "base_url=nowhere"],
+            "base_url='nowhere' is not an address",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(

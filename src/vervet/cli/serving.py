@@ -180,7 +180,7 @@ def models_of(chosen: dict[str, Any], written: "Mapping[str, str]") -> "dict[str
     pairs = [_named(text) for text in chosen["models"]] or list(written.items())
     models: dict[str, Model] = {}
     for name, text in pairs:
-        sampler = doors.sampler(text, base_url=chosen["base_url"], **chosen["settings"])
+        sampler = doors.sampler(text, **{"base_url": chosen["base_url"], **chosen["settings"]})
         public = name or str(sampler.describe().get("model") or text)
         models[public] = serving.model_of(public, sampler, most)
     return models
