@@ -29,8 +29,9 @@ class Posterior:
     with v₁ and v₂ votes of n for the two leaders and s their posterior share. The left side is the
     gain in accuracy (see `returns`): a sure leader has nothing to gain, nor has a tie between two
     equally frequent answers near the limit, nor a vote so spread that its leader is hardly ever
-    right. So samples go where they decide something. What is lost against a vote over all samples
-    is expected to be at most `gain`, whatever is looked at when.
+    right. So samples go where they decide something. Under this prior, what is lost against a vote
+    over all samples is expected to be at most `gain`, whatever is looked at when; docs/policies.md
+    has what was lost on recorded and simulated answers.
     """
 
     limit: int
