@@ -120,7 +120,7 @@ def _choices(
 ) -> list[tuple[str, str, bool]]:
     """Return what a list can be narrowed to: its name, its link, and whether it is chosen."""
     return [
-        (say(value) if value else "all", url("problem", {**here, name: value}), value == here[name])
+        (say(value) if value else "All", url("problem", {**here, name: value}), value == here[name])
         for value in ["", *dict.fromkeys(values)]
     ]
 
