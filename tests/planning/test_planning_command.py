@@ -64,6 +64,20 @@ def test_a_plan_writes_a_policy_that_select_reads(
     assert "forecast: more samples than were recorded" in out
 
 
+def test_problems_that_come_together_are_compared_with_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(tmp_path / "run", "m")
+    monkeypatch.chdir(tmp_path)
+    words = ["plan", "run", "--budget", "5samples/problem", "--orders", "5", "--json"]
+    compared = []
+    for more in ([], ["--together"]):
+        code, out, err = call([*words, *more], monkeypatch, capsys)
+        assert code == 0, err
+        compared.append(json.loads(out)["compared"])
+    assert compared[1] == compared[0] + 2  # budgets of 4 and of 5 samples
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
