@@ -75,7 +75,7 @@ def test_problems_that_come_together_are_compared_with_more(
         code, out, err = call([*words, *more], monkeypatch, capsys)
         assert code == 0, err
         compared.append(json.loads(out)["compared"])
-    assert compared[1] == compared[0] + 2  # budgets of 4 and of 5 samples
+    assert compared[1] == compared[0] + 3  # budgets of 4, 5 and 8 samples
 
 
 @pytest.mark.parametrize(
