@@ -25,12 +25,13 @@ from vervet.policies.cascade import Cascade
 from vervet.policies.certified import Certified
 from vervet.policies.first_accepted import FirstAccepted
 from vervet.policies.fixed import Fixed
-from vervet.policies.flow import Policy, Recorded, name_of
+from vervet.policies.flow import Policy, Recorded, name_of, revised_id
 from vervet.policies.index import Index, replay_together
 from vervet.policies.majority import Majority
 from vervet.policies.mixture import Mixture
 from vervet.policies.pandora import Pandora
 from vervet.policies.posterior import Posterior
+from vervet.policies.refine import Refine
 from vervet.policies.verify_then_vote import VerifyThenVote
 from vervet.policies.verify_ties import VerifyTies
 from vervet.policies.weighted import Weighted
@@ -62,6 +63,7 @@ def policies(n: int) -> list[Policy]:
         Cascade(Majority(n // 16, "v", model="m"), Majority(n // 16, "v", model="s"), 0.7),
         Mixture(f"m*{n // 4}|s*{n // 16}", "v"),
         Mixture(f"m*{n // 16}|s*{n // 16}", "v", by="accepted"),
+        Refine(2, "v", limit=n // 16, model="s"),
         Index("v", n // 64, limit=n // 8),
         Index("v", n // 64, limit=n // 8, by="accepted"),
     ]
@@ -75,11 +77,11 @@ def rows(problems: int, samples: int) -> Rows:
 
 
 def recorded(population: Population, p: int, n: int, rng: np.random.Generator) -> Recorded:
-    """Return n samples of one problem by the model `m`, and a sixteenth of that by `s`."""
+    """Return n samples of one problem by `m`, a sixteenth by `s`, each of `s` revised once."""
     name = population.problem_id(p)
     samples: dict[str, list[Sample]] = {}
     verdicts: dict[tuple[str, int, str], list[Verdict]] = {}
-    for model, count in (("m", n), ("s", n // 16)):
+    for model, count in (("m", n), ("s", n // 16), (revised_id("s", "v", 2), n // 16)):
         answers = rng.choice(population.wrong_answers + 1, size=count, p=population.answers(p))
         samples[model] = [
             Sample(
