@@ -165,6 +165,45 @@ def test_a_test_whose_right_answer_is_too_large_to_send_is_left_out_and_said_so(
     assert wrong.outcome is Outcome.REJECT
 
 
+@pytest.mark.parametrize(
+    ("test", "setup", "why"),
+    [
+        ("assert f(int) == 1", "", "it calls f with something that is not plain data"),
+        ("assert f(Pair(1)) == 1", "", "name 'Pair' is not defined"),
+        ("assert f(root) == 1", "root = Node(1)", "its setup fails: NameError: name 'Node'"),
+    ],
+)
+def test_a_test_that_counts_on_the_candidates_process_is_our_error(
+    verifier: UnitTests, test: str, setup: str, why: str
+) -> None:
+    reference = {"entry_point": "f", "test": test, "setup": setup}
+    with pytest.raises(VerifierError, match=why):
+        judged(
+            verifier, reference, "class Pair(int): pass\nclass Node(int): pass\ndef f(n): return 1"
+        )
+
+
+@pytest.mark.parametrize(
+    "body", ["return object()", "return undefined", "raise NameError('no')", "return lambda: 1"]
+)
+def test_a_candidate_cannot_make_its_failure_look_like_the_tests(
+    verifier: UnitTests, body: str
+) -> None:
+    twice = {"entry_point": "f", "test": "x = [1]\nfor n in x:\n    assert f(f(n)) == 1"}
+    assert judged(verifier, twice, f"def f(n):\n    {body}").outcome is Outcome.REJECT
+
+
+def test_a_test_that_asks_nothing_of_the_candidate_still_wants_it_loaded(
+    verifier: UnitTests,
+) -> None:
+    idle = {"entry_point": "f", "test": "for n in [1]:\n    assert n"}
+    assert judged(verifier, idle, "def f(n): return n").outcome is Outcome.ACCEPT
+    broken = judged(verifier, idle, "def f(n) return n")
+    assert broken.outcome is Outcome.REJECT
+    assert "SyntaxError" in broken.detail
+    assert judged(verifier, idle, "while True: pass").outcome is Outcome.REJECT
+
+
 def test_a_problem_whose_solution_fails_is_our_error(verifier: UnitTests) -> None:
     with pytest.raises(VerifierError, match="fails on its own tests"):
         judged(

@@ -46,14 +46,23 @@ class ServingReader(LineReader):
         """Let the candidate's clock know the test: what that waits for is not the candidate's."""
         if self.turn is not None and self.test is not None:
             self.turn.partner = self.test.turn
+            self.part()
+
+    def part(self) -> None:
+        """End the candidate when the test has its verdict; to pass, it must have been loaded."""
+        if self.turn is None or self.test is None or not self.test.over:
+            return
+        if self.ready or self.test.verdict != "":
+            self.turn.stop("enough")
 
     def take(self, lines: list[bytes]) -> bool:
         """Pass each answer on, once the candidate says it is loaded."""
         for line in lines:
             self.progress += 1
-            if line == b"r" and not self.ready:
+            if line == b"r" and not self.ready and not self.over:
                 self.ready = True
                 self.ask()
+                self.part()
             elif line[:1] == b"x" and not self.ready:
                 self.end(readable(line[1:]))
             elif self.ready and self.test is not None:
@@ -91,6 +100,7 @@ class TestReader(LineReader):
         self.serving = serving
         serving.test = self
         self.verdict: str | None = None
+        self.broken = ""
         self.calls = 0
         self.begun = asyncio.Event()
 
@@ -109,9 +119,15 @@ class TestReader(LineReader):
                 self.serving.request(bytes.fromhex(line[1:].decode()))
             elif line[:1] in {b"p", b"f"}:
                 self.verdict = readable(line[1:]) if line[:1] == b"f" else ""
-                if self.serving.turn is not None:
-                    self.serving.turn.stop("enough")
+            elif line[:1] == b"b":
+                self.broken = readable(line[1:])
+        self.serving.part()
         return False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is asked of the candidate."""
+        return self.verdict is not None or bool(self.broken)
 
     def tell(self, line: bytes) -> None:
         """Hand the test an answer."""
@@ -148,12 +164,16 @@ async def run_source(sandbox: Runs, test: Source, code: str, how: How) -> Report
     ending = await candidate()
     await task
     if tester.verdict is None:
-        raise VerifierError("the test broke down before it reached a verdict")
+        why = tester.broken or "it broke down before it reached a verdict"
+        raise VerifierError(f"the test cannot be run beside its candidate: {why}")
     report = Report(1)
     if ending.stopped == "time":
         return finish(report, ending)
     report.add(ending)
-    report.note("fail" if tester.verdict else "pass", tester.verdict)
+    if not tester.verdict and not serving.ready:  # the test called nothing of it
+        report.note("error", serving.over)
+    else:
+        report.note("fail" if tester.verdict else "pass", tester.verdict)
     return report
 
 

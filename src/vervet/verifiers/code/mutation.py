@@ -15,6 +15,7 @@ import numpy as np
 
 from vervet.errors import VerifierError
 from vervet.verifiers.code.comparators import FLOAT_TOLERANCE, EvalPlus, ValueJudge, is_floats
+from vervet.verifiers.code.mbpp_types import is_not_none
 from vervet.verifiers.code.run import answers
 from vervet.verifiers.code.suites import Calls
 from vervet.verifiers.sandbox import Limits, Runs
@@ -174,6 +175,7 @@ async def strengthened(sandbox: Runs, calls: Calls, limits: Limits, count: int) 
     kept = [at for at, value in enumerate(found) if value is not None][:count]
     values = [decode(found[at] or b"") for at in kept]
     known = len(calls.inputs)
+    not_none = is_not_none(calls.benchmark, calls.entry_point)
 
     def judge(at: int, expected: Sequence[Any]) -> ValueJudge:
         if at < known:
@@ -186,7 +188,7 @@ async def strengthened(sandbox: Runs, calls: Calls, limits: Limits, count: int) 
         inputs=(*calls.inputs, *(new[at] for at in kept)),
         expected=(
             *calls.expected,
-            *([v is not None for v in values] if calls.not_none else values),
+            *([v is not None for v in values] if not_none else values),
         ),
         seconds=(*calls.seconds, *(seconds[at] for at in kept)),
         lines=(),

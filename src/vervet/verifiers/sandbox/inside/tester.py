@@ -2,8 +2,8 @@
 
 The test sees a function; each call crosses to the candidate's process as plain data and comes
 back as plain data. So the candidate never shares a process with the test, its expected values or
-its comparisons. Lines out: `c` and a call (marshalled, in hexadecimal), then one of `p` (passed)
-or `f` and why not.
+its comparisons. Lines out: `c` and a call (marshalled, in hexadecimal), then one of `p` (passed),
+`f` and why not, or `b` and why the test cannot be run this way.
 """
 # Paths are plain strings: pathlib is memory that every fork would copy.
 # ruff: noqa: PTH123
@@ -29,6 +29,10 @@ class Gone(BaseException):
     """The candidate's process ended before it answered."""
 
 
+class Broken(BaseException):
+    """The test fails by itself, or counts on sharing a process with the candidate."""
+
+
 class Candidate:
     """Functions of the candidate, as far away as the other end of a socket."""
 
@@ -36,12 +40,20 @@ class Candidate:
         self.channel = channel
         self.rest = b""
         self.gone = ""
+        self.answered = False
+        self.raised: Exception | None = None
 
     def call(self, name: str, arguments: tuple[Any, ...], names: dict[str, Any]) -> Any:  # noqa: ANN401 - as the test calls it
         """Call the candidate and return its value, or raise its exception's built-in kin."""
-        request = marshal.dumps({"name": name, "args": list(arguments), "kwargs": names}, 2)
+        try:
+            request = marshal.dumps({"name": name, "args": list(arguments), "kwargs": names}, 2)
+        except ValueError as error:
+            if self.answered:  # it may be of the candidate's own making
+                raise TypeError(f"{name} is called with what is not plain data: {error}") from None
+            raise Broken(f"it calls {name} with something that is not plain data") from None
         send(self.channel, "c" + request.hex())
         line = self.line()
+        self.answered = True
         if line[:1] == b"v":
             try:
                 return decode(line[1:])
@@ -55,7 +67,8 @@ class Candidate:
         found: Any = getattr(builtins, kind, None)
         known = isinstance(found, type) and issubclass(found, Exception)
         failure: type[Exception] = found if known else RuntimeError
-        raise failure(message or kind)
+        self.raised = failure(message or kind)
+        raise self.raised
 
     def line(self) -> bytes:
         """Read one answer."""
@@ -90,12 +103,17 @@ def run(channel: int, job: dict[str, Any]) -> int:
     random.seed(0)
     sys.setrecursionlimit(10_000)
     candidate = Candidate(channel)
+    kind = "f"
     try:
         why = STYLES[job["style"]](candidate, job)
+    except Broken as error:
+        kind, why = "b", str(error)
     except BaseException as error:  # noqa: BLE001 - a failing assertion is the common case
         why = f"{describe(error)}{place(error)}"
+        # A name that is missing here, and not there, is one the candidate was to bring along.
+        kind = "b" if isinstance(error, NameError) and error is not candidate.raised else "f"
     why = candidate.gone or why
-    send(channel, "p" if not why else "f" + why.encode("unicode_escape").decode())
+    send(channel, kind + why.encode("unicode_escape").decode() if why else "p")
     return 0
 
 
@@ -114,7 +132,10 @@ def namespace_of(candidate: Candidate, job: dict[str, Any]) -> dict[str, Any]:
     module = ModuleType("test_of_solution")
     sys.modules[module.__name__] = module
     names = module.__dict__
-    exec(compile(job["setup"], "<setup>", "exec"), names)  # noqa: S102 - trusted source, in a sandbox
+    try:
+        exec(compile(job["setup"], "<setup>", "exec"), names)  # noqa: S102 - trusted source, in a sandbox
+    except Exception as error:  # noqa: BLE001 - whatever it is, no candidate had a part in it
+        raise Broken(f"its setup fails: {describe(error)}") from None
     names[job["entry_point"]] = candidate.function(job["entry_point"])
     return names
 
