@@ -50,7 +50,7 @@ class Settings:
 
 def intervals(values: Floats, settings: Settings, samples: int) -> list[Estimate]:
     """Return the mean over problems at every k, with its interval."""
-    return list(_band(values, settings, samples).estimates()) if len(values) else []
+    return list(_band(values, settings, samples, joint=False).estimates()) if len(values) else []
 
 
 def curve(values: Floats, settings: Settings, samples: int) -> list[dict[str, Any]]:
@@ -62,10 +62,15 @@ def curve(values: Floats, settings: Settings, samples: int) -> list[dict[str, An
     return [{**measured(e), "band_low": low, "band_high": high} for e, low, high in sides]
 
 
-def _band(values: Floats, settings: Settings, samples: int) -> Band:
-    """Return the curve by the closed form for values in 0..1, else by the bootstrap of problems."""
-    find = mean_curve if shares(values) else bootstrap_curve
-    return find(values, rng=settings.rng, level=settings.level, samples=samples)
+def _band(values: Floats, settings: Settings, samples: int, *, joint: bool = True) -> Band:
+    """Return the curve by the closed form for values in 0..1, else by the bootstrap of problems.
+
+    Without a `joint` band nothing is drawn for the closed form.
+    """
+    if not shares(values):
+        return bootstrap_curve(values, rng=settings.rng, level=settings.level, samples=samples)
+    rng = settings.rng if joint else None
+    return mean_curve(values, rng=rng, level=settings.level, samples=samples)
 
 
 def measured(estimate: Estimate) -> dict[str, Any]:

@@ -55,8 +55,8 @@ def surface_of(
     """Return the surface of a judge that was asked several times about each sample.
 
     Its cells are powers of two, up to the solutions that nearly all problems have; or every S and
-    V that any problem has, if it is to be `whole`. Problems on which nothing was judged are left
-    out.
+    V that any problem has, if it is to be `whole` (then without the vote, which has no V).
+    Problems on which nothing was judged are left out.
 
     Both the judge's verdicts and the vote are read from the solutions that both sides judged: one
     pool for both.
@@ -75,7 +75,7 @@ def surface_of(
         solutions, verifications = list(range(1, int(many.max()) + 1)), list(range(1, depth + 1))
     cells = surface(*parts, solutions=solutions, verifications=verifications)
     votes = None
-    if (truth.answer[both] >= 0).any():
+    if not whole and (truth.answer[both] >= 0).any():
         votes = majority(truth.ballots(both), k=solutions)
     ratio, source = cost_ratio.of(judged)
     return Surface(judged, truth, cells, votes, solutions, verifications, ratio, source)
