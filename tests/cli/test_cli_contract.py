@@ -309,3 +309,52 @@ def test_every_command_says_in_a_line_what_it_does(call: Called) -> None:
     listed = out.partition("Commands:\n")[2].splitlines()
     assert len(listed) == len(COMMANDS)
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+
+
+CONFIG = """
+dataset = "embedded"
+model = "marmoset"
+samples = 2
+limit = 3
+max-tokens = 9
+[set]
+workers = 1
+"""
+
+
+def test_a_run_may_be_written_down_and_the_command_line_goes_before_it(call: Called) -> None:
+    Path("words.toml").write_text(CONFIG)
+    assert call("run", "words.toml", "r")[0] == 0
+    assert len(open_run("r").scan(Sample, ("index",))) == 6
+    assert call("run", "words.toml", "r", "-n", "4")[0] == 0
+    drawn = open_run("r").scan(Sample, ("completion_tokens",))
+    assert len(drawn) == 12
+    assert drawn["completion_tokens"].max() <= 9
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sampels = 4\n" + CONFIG, "'sampels' is no option of run. There is model, "),
+        (CONFIG.replace("dataset", "data"), "which problem set?"),
+        ("samples = \n", "cannot be read as TOML"),
+        (CONFIG.replace("= 2", '= "two"'), "'two' is not a valid integer"),
+        (CONFIG.replace("workers", "wrokers"), "marmoset has no setting 'wrokers'"),
+    ],
+)
+def test_a_mistake_in_what_was_written_down_is_one_line(call: Called, text: str, says: str) -> None:
+    Path("words.toml").write_text(text)
+    code, out, err = call("run", "words.toml", "r")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert says in err
+    assert not Path("r").exists()
+
+
+def test_a_report_says_what_it_wrote_as_json(call: Called, table: Path) -> None:
+    call("import", "table", str(table), "r")
+    code, out, _ = call("report", "r", "-o", "r.html", "--svg", "--json")
+    written = json.loads(out)
+    assert code == 0
+    assert written["report"] == "r.html"
+    assert written["figures"]
+    assert all(Path(figure).exists() for figure in written["figures"])

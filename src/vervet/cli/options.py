@@ -1,9 +1,12 @@
 """Options that several commands share, each declared once."""
 
 import functools
-from collections.abc import Callable
+import json
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import click
@@ -85,6 +88,49 @@ def read_settings(
         key, _, value = pair.partition("=")
         found |= parse(f"x:{key}={value}")[1]
     return found
+
+
+def configured(context: click.Context, argument: click.Parameter, written: str) -> str:
+    """Return the problem set: as written, or from a TOML file that says the options as well.
+
+    The file's keys are the long options, `set` a table; the command line goes before it.
+
+    Raises:
+        ConfigError: the file cannot be read, names no problem set, or something that is no option.
+    """
+    del argument
+    if not written.endswith(".toml"):
+        return written
+    try:
+        told = tomllib.loads(Path(written).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{written} cannot be read as TOML: {error}") from error
+    known = {
+        word.lstrip("-").replace("-", "_"): option.name
+        for option in context.command.params
+        if isinstance(option, click.Option)
+        for word in option.opts
+        if word.startswith("--")
+    }
+    dataset = told.pop("dataset", None)
+    if not isinstance(dataset, str):
+        raise ConfigError(f'{written}: which problem set? Add dataset = "gsm8k", for example.')
+    for key in told:
+        if key.replace("-", "_") not in known:
+            raise ConfigError(
+                f"{written}: {key!r} is no option of run. There is {', '.join(known)}."
+            )
+    context.default_map = {
+        str(known[key.replace("-", "_")]): as_written(value) for key, value in told.items()
+    }
+    return dataset
+
+
+def as_written(value: Any) -> Any:  # noqa: ANN401 - what TOML holds
+    """Return a value of a TOML file as the command line would have it: a table as KEY=VALUE."""
+    if isinstance(value, Mapping):
+        return [f"{key}={json.dumps(item)}" for key, item in value.items()]
+    return value
 
 
 _ASKING: dict[str, Callable[[Command], Command]] = {

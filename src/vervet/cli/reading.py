@@ -1,5 +1,6 @@
 """`analyze`, `report`, `view`, `show`: what reads the tables."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ def analyze(
 @click.option("--svg", "kinds", flag_value="svg", multiple=True, help="Also each figure as SVG.")
 @click.option("--pdf", "kinds", flag_value="pdf", multiple=True, help="Also each figure as PDF.")
 @questions
+@JSON
 def report(
     run_urls: tuple[str, ...],
     *,
@@ -81,6 +83,7 @@ def report(
     width: str,
     kinds: tuple[str, ...],
     asked: dict[str, Any],
+    as_json: bool,
 ) -> None:
     """Write one HTML file that works offline.
 
@@ -92,9 +95,12 @@ def report(
     analysis = measured(run_urls, asked)
     path = Path(output or report_path(run_urls[0]))
     write_report(runs, analysis, path, problems=shown)
-    click.echo(path)
-    for figure in write_figures(analysis, path, kinds, width=width) if kinds else ():
-        click.echo(figure)
+    figures = write_figures(analysis, path, kinds, width=width) if kinds else []
+    if as_json:
+        click.echo(json.dumps({"report": str(path), "figures": [str(at) for at in figures]}))
+        return
+    for written in (path, *figures):
+        click.echo(written)
 
 
 @click.command(epilog=example("vervet view runs/words"))

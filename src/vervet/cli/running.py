@@ -15,7 +15,7 @@ from vervet.cli.opening import (
     samplers_of,
     shared,
 )
-from vervet.cli.options import JSON, RUN, WHOLE, Asked, Number, asking, example
+from vervet.cli.options import JSON, RUN, WHOLE, Asked, Number, asking, configured, example
 from vervet.cli.printing import note, say
 from vervet.cli.progress import watching
 from vervet.errors import ConfigError, VervetError
@@ -138,7 +138,7 @@ def verify(
 
 
 @click.command(epilog=example("vervet run embedded runs/words --limit 8 -m marmoset -n 8"))
-@click.argument("dataset_name", metavar="DATASET")
+@click.argument("dataset_name", metavar="DATASET|CONFIG.toml", is_eager=True, callback=configured)
 @RUN
 @asking("dataset")
 @click.option("--verifier", metavar="NAME", help="Instead of the problem set's own verifier.")
@@ -155,7 +155,11 @@ def run(
     output: str | None,
     as_json: bool,
 ) -> None:
-    """Sample, verify, analyze and report in one go, streaming."""
+    """Sample, verify, analyze and report in one go, streaming.
+
+    CONFIG.toml says dataset, model, samples and any other option by its long name, what --set takes
+    as a table [set]; the command line goes before it.
+    """
     from vervet import doors, sampling, store, verification
 
     problems = problems_of(asked, dataset_name)
