@@ -1,7 +1,9 @@
 """What one check may use, and what became of it."""
 
 import os
+import time
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 MEBIBYTE = 1 << 20
@@ -61,7 +63,13 @@ class Ending:
 
 
 def machine_load() -> float:
-    """Return the one-minute load per processor."""
+    """Return the one-minute load per processor, at most a second old: the kernel's is five."""
+    return _load_in_second(int(time.monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _load_in_second(second: int, /) -> float:
+    del second
     return os.getloadavg()[0] / processors()
 
 
