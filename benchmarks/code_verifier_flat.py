@@ -64,7 +64,7 @@ async def go(checks: int) -> None:
 
     async def worker(queue: Iterator[int]) -> None:
         for index in queue:
-            code = PROGRAMS[index % len(PROGRAMS)]
+            code = f"{PROGRAMS[index % len(PROGRAMS)]}\n# {index}"  # an equal one would not be run
             await verifier.verify(PROBLEM, Sample("p", "m", index, code), 0)
 
     begun, done = time.perf_counter(), -WARM

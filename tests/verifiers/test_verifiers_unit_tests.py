@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,23 @@ def test_a_program_cannot_say_that_it_failed_and_pass(verifier: UnitTests) -> No
     told = "import sys\nsys.stdout.write('2\\0\\0died of nothing')"
     verdict = judged(verifier, {"cases": [{"input": "2", "output": "2"}]}, told)
     assert verdict.outcome is Outcome.REJECT
+
+
+async def test_an_equal_program_is_run_once_for_each_problem_and_trial() -> None:
+    verifier = unit_tests(workers=1)
+    code = "import time\ndef f(n):\n    return time.perf_counter_ns()"
+    same, other = (Problem("p", "", {**CALLS, "inputs": [[n]], "expected": [n]}) for n in (1, 2))
+    sample = Sample("p", "m", 0, code)
+    try:
+        first = await verifier.verify(same, sample, 0)
+        again = await verifier.verify(same, sample, 0)
+        replied = await verifier.verify(same, Sample("p", "n", 5, code), 0)
+        found = [await verifier.verify(p, sample, t) for p, t in ((same, 1), (other, 0))]
+    finally:
+        await verifier.aclose()
+    assert again == replace(first, seconds=0.0)
+    assert replied == replace(again, sampler_id="n", index=5)
+    assert len({verdict.evidence for verdict in (first, *found)}) == 3
 
 
 def test_two_suites_of_one_problem_are_two_verifiers() -> None:

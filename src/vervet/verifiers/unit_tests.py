@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 
 from vervet.errors import ConfigError, VerifierError
 from vervet.types import Outcome, Problem, Sample, Verdict
@@ -19,8 +20,8 @@ from vervet.verifiers.sandbox.isolation import LOCAL, known
 from vervet.verifiers.sandbox.limits import MEBIBYTE, machine_load
 
 VERSION = "1"
-REMEMBERED = 256
-"""Problems whose tests are kept ready."""
+REMEMBERED, PROGRAMS = 256, 20_000
+"""Problems whose tests are kept ready, and verdicts that are given again for an equal program."""
 FLOOR_SECONDS, FLOOR_BEHIND_SECONDS, FACTOR = 0.3, 1.0, 4.0
 """Processor seconds a test, by the reference solution: four times its own, at least 0.3 s; at least
 1 s where the program has passed the tests that go first, so that it hardly loops for ever.
@@ -64,6 +65,7 @@ class UnitTests:
         self.ready: OrderedDict[str, tuple[Problem, asyncio.Task[tuple[Suite, Limits]]]] = (
             OrderedDict()
         )
+        self.judged: OrderedDict[tuple[str, bytes, int], tuple[Problem, Verdict]] = OrderedDict()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.deadly: dict[str, list[int]] = {}
 
@@ -74,6 +76,9 @@ class UnitTests:
 
     async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
         """Accept if every test passes.
+
+        A program equal to one that was judged on the same problem is not run again: a trial is
+        seeded, so it would do the same. Of many samples many are equal, above all of good models.
 
         Raises:
             SandboxError: the sandbox failed.
@@ -89,6 +94,19 @@ class UnitTests:
         if code is None:
             return self.verdict(sample, trial, Report(0), limits, detail="no program found")
         code = str(problem.reference.get("header", "")) + code
+        key = problem.id, sha256(code.encode("utf-8", "surrogatepass")).digest(), trial
+        if (again := self.judged.get(key)) is not None and again[0] is problem:
+            self.judged.move_to_end(key)
+            return replace(again[1], sampler_id=sample.sampler_id, index=sample.index, seconds=0.0)
+        found = await self.judge(problem, sample, trial, code)
+        self.judged[key] = problem, found
+        while len(self.judged) > PROGRAMS:
+            self.judged.popitem(last=False)
+        return found
+
+    async def judge(self, problem: Problem, sample: Sample, trial: int, code: str) -> Verdict:
+        """Run a program that was not run before; once more, alone, where the machine held it up."""
+        suite, limits = await self.prepared(problem)
         first = () if self.asked.all_tests else tuple(self.deadly.get(problem.id, ()))
         how = How(
             limits, self.asked.all_tests, first=first, seconds=self.seconds_of(suite), seed=trial
