@@ -28,8 +28,8 @@ def known(value: object) -> bool:
 def percent(value: float | None) -> str:
     """Return a share as people write it: more digits where it is close to 0 or 1.
 
-    >>> [percent(v) for v in (0.5, 0.123, 0.00042, 0.99987, 0.0, 1.0, None)]
-    ['50.0%', '12.3%', '0.042%', '99.987%', '0%', '100%', 'unknown']
+    >>> [percent(v) for v in (0.5, 0.3475, 0.00042, 0.99987, 0.0, 1.0, None)]
+    ['50.0%', '34.7%', '0.042%', '99.987%', '0%', '100%', 'unknown']
     """
     if value is None or not known(value):
         return "unknown"
@@ -39,7 +39,8 @@ def percent(value: float | None) -> str:
     if 0 <= rare < RAREST:
         return f"<{RAREST:.4%}" if value < RAREST else f">{1 - RAREST:.4%}"
     digits = 1 if rare < 0 or rare >= 0.001 else -floor(log10(rare)) - 1  # noqa: PLR2004 - 0.1 %
-    return f"{100 * value:.{digits}f}%"
+    shown = float(f"{value:.{digits + 2}f}")  # as a table rounds it, half a digit either way
+    return f"{100 * shown:.{digits}f}%"
 
 
 def interval(row: Row) -> str:
