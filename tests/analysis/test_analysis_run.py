@@ -109,6 +109,11 @@ def test_every_number_carries_its_interval_and_counts(run: Run) -> None:
         assert row.problems + row.excluded == 4
 
 
+def test_a_run_that_is_there_twice_is_refused(run: Run) -> None:
+    with pytest.raises(ConfigError, match="named twice"):
+        analyze([run, open_run(f"{run.url}/../{Path(run.url).name}")])
+
+
 def test_the_json_is_what_was_declared(run: Run) -> None:
     found = json.loads(analyze(run).to_json())
     assert found["schema"] == "vervet.analysis/1"

@@ -37,7 +37,7 @@ from vervet.analysis.result import Analysis
 from vervet.analysis.scaling import fit_rows, reliability_rows, shift_rows
 from vervet.analysis.schema import Document
 from vervet.analysis.solve_or_verify import Surface, crossing_rows, success_rows, surface_of
-from vervet.store import Run
+from vervet.store import Run, distinct
 
 T = TypeVar("T")
 
@@ -82,7 +82,8 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
         seed: of the bootstrap over problems.
 
     Raises:
-        ConfigError: a run has no samples or no verdicts, or what was asked for is not in it.
+        ConfigError: a run has no samples or no verdicts, or is there twice, or what was asked for
+            is not in it.
     """
     settings = Settings(tuple(k), level, seed)
     asked = Asked(
@@ -96,7 +97,7 @@ def analyze(  # noqa: PLR0913 - the public face: one setting for each question
         Ratio.read(cost_ratio),
         whole_surface,
     ).checked()
-    parts = _parts([runs] if isinstance(runs, Run) else list(runs), asked)
+    parts = _parts([runs] if isinstance(runs, Run) else distinct(runs), asked)
     required(parts, asked)
     beyond = replace(asked.beyond, siblings=_siblings(parts, sibling))
     measured = Document(

@@ -26,12 +26,7 @@ def opened(urls: "Sequence[str]") -> "list[Run]":
     """
     from vervet import store
 
-    runs = [store.open_run(url, create=False) for url in urls]
-    places = [run.url if "://" in run.url else str(Path(run.url).resolve()) for run in runs]
-    for at, place in enumerate(places):
-        if place in places[:at]:
-            raise ConfigError(f"{urls[at]} is named twice; its samples would count twice.")
-    return runs
+    return store.distinct([store.open_run(url, create=False) for url in urls])
 
 
 def report_path(run_url: str) -> Path:

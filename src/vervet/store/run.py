@@ -241,6 +241,19 @@ def open_run(url: str | os.PathLike[str], *, create: bool = True, seed: int | No
     return Run(place, int(card["seed"]))
 
 
+def distinct(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs, none of which may be there twice: its samples would count twice.
+
+    Raises:
+        ConfigError: naming the one that is.
+    """
+    places = [run.url if "://" in run.url else str(Path(run.url).resolve()) for run in runs]
+    for at, place in enumerate(places):
+        if place in places[:at]:
+            raise ConfigError(f"{runs[at].url} is named twice; its samples would count twice.")
+    return list(runs)
+
+
 def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:
     """Split `paths` so that each part has at most GROUP_ROWS rows, or is one shard."""
     group: list[Path] = []
