@@ -88,18 +88,21 @@ def plan(
 def tell(made: "Plan", *, as_json: bool) -> None:
     """Print the frontier and the recommendation."""
     from vervet.cli.printing import show
-    from vervet.planning.words import document, recommendation
+    from vervet.planning.words import amount, document, recommendation
 
     if as_json:
         say(document(made), as_json=True)
         return
     from vervet.analysis.table import Table
 
+    def paid(cost: float, samples: float) -> dict[str, str]:
+        drawn = {} if made.unit == "samples" else {"samples": amount(samples)}
+        return {f"{made.unit}/problem": amount(cost), **drawn}
+
     rows = tuple(
         {
             "policy": option.name,
-            f"{made.unit}/problem": f"{option.cost:.4g}",
-            "samples": f"{option.replayed.samples:.1f}",
+            **paid(option.cost, option.replayed.samples),
             "accuracy": str(option.replayed.accuracy),
             "wrong": f"{option.replayed.wrong.value:.3f}",
             "abstained": f"{option.replayed.abstained.value:.3f}",
@@ -112,8 +115,7 @@ def tell(made: "Plan", *, as_json: bool) -> None:
         ahead = tuple(
             {
                 "policy": each.name,
-                f"{made.unit}/problem": f"{each.cost:.4g}",
-                "samples": f"{each.samples:.1f}",
+                **paid(each.cost, each.samples),
                 "accuracy": str(each.accuracy),
                 "within": "yes" if each.affordable else "no",
             }

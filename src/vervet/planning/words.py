@@ -33,9 +33,20 @@ def _percent(estimate: Estimate) -> str:
     return f"{estimate.value:.1%} [{estimate.low:.1%}, {estimate.high:.1%}]"
 
 
+def amount(value: float) -> str:
+    """Return a price or a number of samples with four digits.
+
+    >>> [amount(value) for value in (0.012345, 16.42, 12_345.6, float("nan"))]
+    ['0.01235', '16.42', '12,346', 'unknown']
+    """
+    if not np.isfinite(value):
+        return "unknown"
+    return f"{value:,.0f}" if value >= 1_000 else f"{value:.4g}"  # noqa: PLR2004 - four digits
+
+
 def _cost(option: Option, unit: str) -> str:
-    amount = "unknown" if not np.isfinite(option.cost) else f"{option.cost:.4g}"
-    return f"{amount} {unit} a problem ({option.replayed.samples:.1f} samples)"
+    drawn = "" if unit == "samples" else f" ({amount(option.replayed.samples)} samples)"
+    return f"{amount(option.cost)} {unit} a problem{drawn}"
 
 
 def _against_one_sample(plan: Plan) -> list[str]:
@@ -82,7 +93,7 @@ def _forecast(plan: Plan) -> list[str]:
     best = max(better, key=lambda b: b.value)
     said = (
         f"Forecast, not measured: {best.name} would be right {_percent(best.accuracy)} of the "
-        f"time at {best.cost:.4g} {plan.unit} a problem. Draw {best.draw:,} samples of each "
+        f"time at {amount(best.cost)} {plan.unit} a problem. Draw {best.draw:,} samples of each "
         f"problem (`vervet sample -n {best.draw}`) and plan again to know."
     )
     return [said]
