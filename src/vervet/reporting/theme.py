@@ -2,7 +2,8 @@
 
 Specs name colours by token (`@c0`, `@ink`); `paint` turns tokens into CSS variables for the page,
 which follow light and dark, or into fixed colours for files. The eight data colours are Okabe and
-Ito's (colour-blind safe), darkened or lightened until text in them is legible on its ground.
+Ito's (colour-blind safe), darkened or lightened until text in them is legible on its ground; the
+two blues are far from each other, so that few charts have both.
 """
 
 from collections.abc import Mapping
@@ -23,8 +24,8 @@ LIGHT = {
     "c2": "#00795a",
     "c3": "#a8447f",
     "c4": "#8f6500",
-    "c5": "#2f7fb8",
-    "c6": "#6b5bd2",
+    "c5": "#6b5bd2",
+    "c6": "#2f7fb8",
     "c7": "#5d636f",
 }
 DARK = {
@@ -37,8 +38,8 @@ DARK = {
     "c2": "#3cc9a0",
     "c3": "#e394c2",
     "c4": "#e3bd45",
-    "c5": "#8fd0ff",
-    "c6": "#aaa0ff",
+    "c5": "#aaa0ff",
+    "c6": "#8fd0ff",
     "c7": "#a0a6b3",
 }
 RAMP = ("#edf3f8", "#a9cbe3", "#5a9dcb", "#1f6ca8", "#0a3d6b")
