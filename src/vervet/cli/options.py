@@ -103,7 +103,12 @@ def configured(context: click.Context, argument: click.Parameter, written: str) 
         return written
     try:
         told = tomllib.loads(Path(written).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigError(
+            f"{written}: {error.strerror}. It would be a TOML file with dataset, model and other "
+            "options of run; a problem set goes by its name (see: vervet list datasets)."
+        ) from error
+    except ValueError as error:
         raise ConfigError(f"{written} cannot be read as TOML: {error}") from error
     known = {
         word.lstrip("-").replace("-", "_"): option.name

@@ -164,7 +164,7 @@ async def strengthened(sandbox: Runs, calls: Calls, limits: Limits, count: int) 
     1e-6; that the solution's answer is the only right one is taken for granted.
 
     Raises:
-        VerifierError: there is no solution, or no input to start from.
+        VerifierError: there is no solution, no input to start from, or it answers no new input.
     """
     seeds = [list(given) for given in calls.inputs if not isinstance(given, dict)]
     if not calls.solution or not seeds or calls.expected is None:
@@ -173,6 +173,8 @@ async def strengthened(sandbox: Runs, calls: Calls, limits: Limits, count: int) 
     code = guarded(calls.solution, calls.entry_point, calls.contract)
     found, seconds = await answered(sandbox, replace(calls, solution=code), new, limits)
     kept = [at for at, value in enumerate(found) if value is not None][:count]
+    if new and not kept:
+        raise VerifierError(f"the solution answers none of {len(new)} mutated inputs.")
     values = [decode(found[at] or b"") for at in kept]
     known = len(calls.inputs)
     not_none = is_not_none(calls.benchmark, calls.entry_point)
