@@ -206,6 +206,24 @@ def test_a_run_that_is_not_there_is_a_user_error(tmp_path: Path) -> None:
     assert not (tmp_path / "nothing").exists()
 
 
+def test_a_run_that_gets_nothing_leaves_nothing(tmp_path: Path) -> None:
+    run = open_run(tmp_path / "new" / "run")
+    run.append([])
+    run.log([])
+    assert run.problems() == []
+    assert not (tmp_path / "new").exists()
+    run.append([Problem("p", "?")])
+    assert open_run(tmp_path / "new" / "run", create=False).problems() == [Problem("p", "?")]
+
+
+def test_a_run_that_another_made_meanwhile_keeps_its_seed(tmp_path: Path) -> None:
+    late = open_run(tmp_path / "run")
+    open_run(tmp_path / "run", seed=7)
+    with pytest.raises(ConfigError, match="has seed 7, not 0"):
+        late.append([Problem("p", "?")])
+    assert open_run(tmp_path / "run").problems() == []
+
+
 def test_a_file_is_not_a_run(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="file"):

@@ -43,9 +43,10 @@ class Run:
     A table is named by the type of its rows. Any number of processes may read and append at once.
     """
 
-    def __init__(self, place: Place, seed: int) -> None:
+    def __init__(self, place: Place, seed: int, *, made: bool = True) -> None:
         self.seed = seed
         self.place = place
+        self._made = made
         self._database = Database()
         self._tables = {table.row: Shards(place, self._database, table) for table in TABLES}
         self._claims: Claims | None = None
@@ -58,6 +59,12 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.url!r})"
 
+    def _make(self) -> None:
+        """Write the card before anything else is written; a run that gets nothing is not there."""
+        if not self._made:
+            _agree(self.place, notes.make_run_card(self.place, self.seed), self.seed)
+            self._made = True
+
     # Rows
 
     def append(self, rows: Sequence[object]) -> None:
@@ -69,6 +76,7 @@ class Run:
         """
         if not rows:
             return
+        self._make()
         table = table_of(type(rows[0]))
         if table is PROBLEMS:
             rows = self._new_problems([row for row in rows if isinstance(row, Problem)])
@@ -147,6 +155,7 @@ class Run:
 
     def claim(self, scope: str, indices: range) -> bool:
         """Claim indices of a scope for this process; False where another process holds some."""
+        self._make()
         if self._claims is None:
             folder = self.place.root if isinstance(self.place, LocalFolder) else None
             self._claims = Claims(folder / "claims.lock" if folder else None)
@@ -200,6 +209,7 @@ class Run:
 
     def describe(self, kind: notes.Kind, name: str, settings: Mapping[str, Any]) -> None:
         """Record the settings of a sampler or a verifier under its id; the last stand."""
+        self._make()
         notes.describe(self.place, kind, name, settings)
 
     def descriptions(self, kind: notes.Kind) -> dict[str, dict[str, Any]]:
@@ -208,7 +218,9 @@ class Run:
 
     def log(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Add plain JSON mappings to the run's log, stamped with the time."""
-        notes.add_events(self.place, list(events))
+        if told := list(events):
+            self._make()
+            notes.add_events(self.place, told)
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Yield what was logged, in order."""
@@ -218,7 +230,8 @@ class Run:
 def open_run(url: str | os.PathLike[str], *, create: bool = True, seed: int | None = None) -> Run:
     """Open the run at `url`, a folder or an fsspec URL such as `s3://bucket/run`.
 
-    `seed` is set when the run is made (0 unless given) and never changes.
+    A new run is made when its first rows are stored, or at once where a `seed` is given. The seed
+    (0 by default) never changes.
 
     Raises:
         ConfigError: there is no run there and `create` is false, or it has another seed.
@@ -229,16 +242,23 @@ def open_run(url: str | os.PathLike[str], *, create: bool = True, seed: int | No
     if card is None:
         if not create:
             raise ConfigError(f"no run at {place.url}; it would hold a run.json")
-        card = notes.make_run_card(place, seed or 0)
+        if seed is None:
+            return Run(place, 0, made=False)
+        card = notes.make_run_card(place, seed)
+    _agree(place, card, seed)
+    if isinstance(place, LocalFolder):
+        place.sweep()
+    return Run(place, int(card["seed"]))
+
+
+def _agree(place: Place, card: Mapping[str, Any], seed: int | None) -> None:
+    """Refuse a run of another format, or of another seed than the one asked for."""
     if card["format"] != FORMAT:
         raise StoreError(
             f"{place.url} has format {card['format']}; this vervet reads {FORMAT}: upgrade it"
         )
     if seed is not None and seed != card["seed"]:
         raise ConfigError(f"{place.url} has seed {card['seed']}, not {seed}; it cannot change")
-    if isinstance(place, LocalFolder):
-        place.sweep()
-    return Run(place, int(card["seed"]))
 
 
 def distinct(runs: Sequence[Run]) -> list[Run]:
