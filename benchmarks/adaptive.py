@@ -100,11 +100,11 @@ def game_of_24(folder: Path) -> Rows:
     ]
 
 
-def embedded(model: str, temperature: float, folder: str, n: int = SAMPLES) -> Archive:
-    """Sample an embedded model on its problems, and read its answers."""
-    run = vervet.open(f"{folder}/{model}-{temperature}")
-    sampler = vervet.sampler(model, temperature=temperature, seed=2411)
-    vervet.sample(run, vervet.dataset("embedded"), sampler, n=n)
+def embedded(model: str, temperature: float, folder: str, seed: int) -> Archive:
+    """Sample an embedded model on its 128 problems, and read its answers."""
+    run = vervet.open(f"{folder}/{model}-{temperature}-{seed}")
+    sampler = vervet.sampler(model, temperature=temperature, seed=2411 + seed)
+    vervet.sample(run, vervet.dataset("embedded"), sampler, n=SAMPLES)
     vervet.verify(run, vervet.verifier("gsm8k-answer"))
     return read([run]).archive
 
@@ -112,7 +112,8 @@ def embedded(model: str, temperature: float, folder: str, n: int = SAMPLES) -> A
 def sets(asked: argparse.Namespace, folder: str) -> Iterator[tuple[str, list[Archive]]]:
     """Yield every data set with its repetitions."""
     for model, temperature in (("marmoset", 0.7), ("marmoset", 1.0), ("marmoset-strong", 1.0)):
-        yield f"{model}, temperature {temperature}", [embedded(model, temperature, folder)]
+        drawn = [embedded(model, temperature, folder, s) for s in range(asked.repeats)]
+        yield f"{model}, temperature {temperature} (×{asked.repeats})", drawn
     for name, shape in {**PUBLISHED, **SHAPES}.items():
         made = [archive(simulated(shape, s), "v") for s in range(asked.repeats)]
         yield f"simulated: {name} (×{asked.repeats})", made
@@ -213,7 +214,7 @@ def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--game24", type=Path, help="folder of the GPT-4 samples")
-    parser.add_argument("--repeats", type=int, default=6, help="populations of each shape")
+    parser.add_argument("--repeats", type=int, default=6, help="times that each set is drawn")
     parser.add_argument("--orders", type=int, default=20)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

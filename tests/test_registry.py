@@ -113,6 +113,22 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
     assert isinstance(name, str)
 
 
+def test_commas_in_parentheses_belong_to_what_is_inside() -> None:
+    said = (
+        "cascade:first=majority(n=4,verifier=v), then=abstain(policy=fixed(model=a,text=b),below=1)"
+    )
+    name, settings = registry.parse(said)
+    assert name == "cascade"
+    assert settings == {
+        "first": "majority(n=4,verifier=v)",
+        "then": "abstain(policy=fixed(model=a,text=b),below=1)",
+    }
+
+
+def test_a_parenthesis_that_is_never_closed_is_text() -> None:
+    assert registry.parse("regex:pattern=(a,flags=i")[1] == {"pattern": "(a", "flags": "i"}
+
+
 @pytest.mark.parametrize("kind", registry.KINDS)
 def test_every_built_in_name_leads_somewhere(kind: registry.Kind) -> None:
     for entry in registry.names(kind).values():

@@ -22,7 +22,7 @@ from vervet.errors import ConfigError, boundary
 
 Kind = Literal["datasets", "models", "verifiers", "policies", "formats"]
 SETTINGS = re.compile(r"(?P<name>.+?):(?P<settings>[^\W\d]\w*=.*)", re.DOTALL)
-NEXT_SETTING = re.compile(r",(?=[^\W\d]\w*=)")
+NEXT_SETTING = re.compile(r",\s*(?=[^\W\d]\w*=)")
 KINDS: tuple[Kind, ...] = ("datasets", "models", "verifiers", "policies", "formats")
 NOUNS: dict[Kind, str] = {
     "datasets": "problem set",
@@ -172,7 +172,8 @@ def parse(spec: str) -> tuple[str, dict[str, Any]]:
 
     A value is read as JSON where it is JSON (numbers, true, false, null), else as text. What
     follows the colon without an equals sign belongs to the name: `my_file:MyVerifier`. A comma
-    separates settings only before the next `key=`, so that a value may hold commas and colons.
+    separates settings only before the next `key=` and outside parentheses, so that a value may hold
+    commas, colons and the settings of something inside.
 
     >>> parse("majority:n=32")
     ('majority', {'n': 32})
@@ -184,8 +185,30 @@ def parse(spec: str) -> tuple[str, dict[str, Any]]:
     found = SETTINGS.match(spec)
     if found is None:
         return spec, {}
-    pairs = (part.partition("=") for part in NEXT_SETTING.split(found["settings"]))
+    pairs = (part.partition("=") for part in split(found["settings"]))
     return found["name"], {key: _value(value.strip()) for key, _, value in pairs}
+
+
+def split(settings: str) -> list[str]:
+    """Split `key=value,key=value` at the commas that separate settings; see `parse`.
+
+    Parentheses that are not all closed are text, as in a pattern.
+
+    >>> split("first=fixed(model=a,text=b),below=0.5")
+    ['first=fixed(model=a,text=b)', 'below=0.5']
+    >>> split("pattern=(,flags=i")
+    ['pattern=(', 'flags=i']
+    """
+    parts = NEXT_SETTING.split(settings)
+    if settings.count("(") != settings.count(")"):
+        return parts
+    whole = parts[:1]
+    for part in parts[1:]:
+        if whole[-1].count("(") > whole[-1].count(")"):
+            whole[-1] += f",{part}"
+        else:
+            whole.append(part)
+    return whole
 
 
 def _value(text: str) -> Any:  # noqa: ANN401 - JSON or text

@@ -27,9 +27,9 @@ SETTINGS: Mapping[str, object] = {
     "verifier": "v",
     "judge": "j",
     "models": "tiny*2|large*2",
-    "policy": "posterior(limit=7;verifier=v;model=tiny)",
-    "first": "majority(n=3;verifier=v;model=tiny)",
-    "then": "first-accepted(limit=4;verifier=j;model=large)",
+    "policy": "posterior(limit=7,verifier=v,model=tiny)",
+    "first": "majority(n=3,verifier=v,model=tiny)",
+    "then": "first-accepted(limit=4,verifier=j,model=large)",
 }
 """What a setting without a default is tried at; a policy with another needs a line here."""
 MORE: Mapping[str, Mapping[str, object]] = {

@@ -133,8 +133,8 @@ def test_a_break_even_precision_follows_from_the_cost_of_a_false_positive() -> N
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("abstain:policy=majority(n=8;verifier=v)", "give one of below=0.5"),
-        ("abstain:policy=majority(n=8;verifier=v,below=1", "a parenthesis is open"),
+        ("abstain:policy=majority(n=8,verifier=v)", "give one of below=0.5"),
+        ("abstain:policy=majority(n=8,verifier=v,below=1", "a parenthesis is open"),
         ("abstain:policy=majority(8),below=0.5", "'8' is not key=value"),
         ("abstain:policy=fixed,below=0.5,by=luck", "by='luck'"),
         ("abstain:policy=fixed,below=0.5,by=margin", "by=margin needs a verifier"),
@@ -158,10 +158,10 @@ def refusal(reads: Callable[[str], object], text: str) -> str:
     return ""
 
 
-@given(st.text("majority(n=8;verifier=v) *|:,x", max_size=40))
+@given(st.text("majority(n=8,verifier=v) *|:,x", max_size=40))
 def test_whatever_is_written_is_a_policy_or_a_mistake(text: str) -> None:
     assert "\n" not in refusal(inner, text) + refusal(parts, text)
 
 
 def test_a_verifier_from_a_file_may_stand_inside() -> None:
-    assert inner("majority(n=8; verifier=mine:Yes)") == Majority(8, "mine:Yes")
+    assert inner("majority(n=8, verifier=mine:Yes)") == Majority(8, "mine:Yes")

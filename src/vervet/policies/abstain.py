@@ -64,12 +64,12 @@ def abstain(
     verifier: str = "",
     trials: int = 1,
 ) -> Abstain:
-    """Follow `policy`, written as majority(n=8;verifier=v); return nothing where it is in doubt.
+    """Follow `policy`, written as majority(n=8,verifier=v); return nothing where it is in doubt.
 
     `false_positive_cost=c` sets `below` to the break-even precision c / (1 + c): a wrong answer
     costs c times what a right one brings, so only what is right more often than that is returned.
 
-    >>> round(abstain("majority(n=8;verifier=v)", false_positive_cost=4).below, 3)
+    >>> round(abstain("majority(n=8,verifier=v)", false_positive_cost=4).below, 3)
     0.8
     """
     if (below is None) == (false_positive_cost is None):

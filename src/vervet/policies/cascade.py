@@ -33,7 +33,7 @@ class Cascade:
 def cascade(first: str | Policy, then: str | Policy, below: float = 0.5) -> Cascade:
     """Follow `first`, written as NAME(...); where its confidence is `below`, follow `then`.
 
-    >>> cascade("majority(n=8;verifier=v;model=small)", "fixed(model=large)").then
+    >>> cascade("majority(n=8,verifier=v,model=small)", "fixed(model=large)").then
     Fixed(model='large')
     """
     return Cascade(inner(first), inner(then), float(below))

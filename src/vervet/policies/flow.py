@@ -181,7 +181,7 @@ class Policy(Protocol):
 def name_of(policy: Policy) -> str:
     """Return the policy's settings as they would be written: its identity in the tables.
 
-    A policy inside another is written `name(key=value;key=value)`.
+    A policy inside another is written `name(key=value,key=value)`.
 
     >>> from vervet.policies.majority import Majority
     >>> name_of(Majority(n=32, verifier="gsm8k-answer"))
@@ -205,7 +205,7 @@ def _written(value: object) -> str:
     if not isinstance(value, Policy):
         return str(value)
     name, settings = _settings(value)
-    return f"{name}({';'.join(settings)})"
+    return f"{name}({','.join(settings)})"
 
 
 def at_least(value: float, least: float, what: str) -> None:

@@ -10,21 +10,21 @@ from vervet.types import Sample, Verdict
 
 
 def inner(spec: str | Policy) -> Policy:
-    """Return the policy written as `name(key=value;key=value)`, or the object itself.
+    """Return the policy written as `name(key=value,key=value)`, or the object itself.
 
     Raises:
         ConfigError: it is not written so, or there is no such policy.
 
-    >>> inner("majority(n=8;verifier=v)")
+    >>> inner("majority(n=8,verifier=v)")
     Majority(n=8, verifier='v', margin=0.0, model='')
     """
     if not isinstance(spec, str):
         return spec
     name, opened, rest = spec.partition("(")
     if opened and not rest.endswith(")"):
-        raise ConfigError(f"policy {spec!r}: a parenthesis is open. Write name(key=value;...).")
+        raise ConfigError(f"policy {spec!r}: a parenthesis is open. Write name(key=value,...).")
     settings: dict[str, object] = {}
-    for part in _parts(rest.removesuffix(")")):
+    for part in filter(None, registry.split(rest.removesuffix(")"))):
         key, equals, value = part.partition("=")
         if not equals or not key.strip().isidentifier():
             raise ConfigError(f"policy {spec!r}: {part!r} is not key=value.")
@@ -39,18 +39,6 @@ def _value(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _parts(text: str) -> list[str]:
-    """Split at the semicolons that are not inside parentheses."""
-    parts, depth = [""], 0
-    for sign in text:
-        depth += (sign == "(") - (sign == ")")
-        if sign == ";" and not depth:
-            parts.append("")
-        else:
-            parts[-1] += sign
-    return [part for part in parts if part]
 
 
 class Later(Pool):
