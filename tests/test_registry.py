@@ -20,12 +20,12 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_an_installed_name_is_built_with_its_settings() -> None:
-    assert registry.find("formats", "math-answer", numerator=3) == 3
+    assert registry.find("imports", "math-answer", numerator=3) == 3
 
 
 @pytest.mark.usefixtures("installed")
 def test_a_local_object_needs_no_packaging() -> None:
-    assert registry.find("formats", "fractions:Fraction", numerator=3) == 3
+    assert registry.find("imports", "fractions:Fraction", numerator=3) == 3
 
 
 @pytest.mark.usefixtures("installed")

@@ -9,8 +9,10 @@ shorter way to say it. A plugin adds names by entry points:
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from inspect import Parameter, signature
@@ -20,23 +22,25 @@ from typing import Any, Literal, get_args
 
 from vervet.errors import ConfigError, boundary
 
-Kind = Literal["datasets", "models", "verifiers", "policies", "formats"]
+Kind = Literal["datasets", "models", "verifiers", "policies", "imports", "exports"]
 SETTINGS = re.compile(r"(?P<name>.+?):(?P<settings>[^\W\d]\w*=.*)", re.DOTALL)
 NEXT_SETTING = re.compile(r",\s*(?=[^\W\d]\w*=)")
-KINDS: tuple[Kind, ...] = ("datasets", "models", "verifiers", "policies", "formats")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 NOUNS: dict[Kind, str] = {
     "datasets": "problem set",
     "models": "model",
     "verifiers": "verifier",
     "policies": "policy",
-    "formats": "format",
+    "imports": "format to import",
+    "exports": "format to export",
 }
 NEEDED: dict[Kind, tuple[str, ...]] = {
     "datasets": ("__iter__",),
     "models": ("id", "draw", "describe"),
     "verifiers": ("id", "verify"),
     "policies": ("flow",),
-    "formats": (),
+    "imports": (),
+    "exports": (),
 }
 """What an object of each kind has at least; `types` and `policies.flow` say the rest."""
 VALUES: dict[object, tuple[type, str]] = {
@@ -151,10 +155,16 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "index": "vervet.policies.index:Index",
         "refine": "vervet.policies.refine:Refine",
     },
-    "formats": {
+    "imports": {
         "table": "vervet.transfer.importing:import_table",
         "swe-bench-predictions": "vervet.transfer.swe_bench:import_predictions",
         "swe-bench-reports": "vervet.transfer.swe_bench:import_reports",
+    },
+    "exports": {
+        "table": "vervet.transfer.exporting:export_table",
+        "genrm-sft": "vervet.transfer.genrm:export_genrm",
+        "swe-bench-predictions": "vervet.transfer.swe_bench:export_predictions",
+        "swe-bench-reports": "vervet.transfer.swe_bench:export_reports",
     },
 }
 
@@ -225,6 +235,35 @@ def find(kind: Kind, name: str, /, **settings: Any) -> Any:  # noqa: ANN401 - th
         ConfigError: no such name, the code behind it does not import or refuses `settings`, or
             what it gives is of another kind.
     """
+    where, build = _opened(kind, name)
+    with boundary(ConfigError, where):
+        _refuse_misfits(where, build, settings)
+        found = build(**settings)
+    if lacking := [needed for needed in NEEDED[kind] if not hasattr(found, needed)]:
+        raise ConfigError(f"{where} is no {NOUNS[kind]}: it has no {lacking[0]}.")
+    return found
+
+
+def function(
+    kind: Kind,
+    name: str,
+    /,
+    *given: str,
+    **settings: Any,  # noqa: ANN401 - each has its own
+) -> Callable[..., Any]:
+    """Return the function called `name` with `settings` in place; its caller gives `given`.
+
+    Raises:
+        ConfigError: no such name, the code behind it does not import or refuses `settings`.
+    """
+    where, found = _opened(kind, name)
+    with boundary(ConfigError, where):
+        _refuse_misfits(where, found, settings, given)
+        return partial(found, **settings)
+
+
+def _opened(kind: Kind, name: str) -> tuple[str, Any]:
+    """Return how messages call what is called `name`, and what it is."""
     known = names(kind)
     entry = known.get(name) or (Entry(name, "") if ":" in name else None)
     if entry is None:
@@ -236,15 +275,15 @@ def find(kind: Kind, name: str, /, **settings: Any) -> Any:  # noqa: ANN401 - th
         )
     where = f"{name} (from {entry.origin})" if entry.origin not in {"", "vervet"} else name
     with boundary(ConfigError, where):
-        build = entry.load()
-        _refuse_misfits(where, build, settings)
-        found = build(**settings)
-    if lacking := [needed for needed in NEEDED[kind] if not hasattr(found, needed)]:
-        raise ConfigError(f"{where} is no {NOUNS[kind]}: it has no {lacking[0]}.")
-    return found
+        return where, entry.load()
 
 
-def _refuse_misfits(where: str, build: Any, settings: dict[str, Any]) -> None:  # noqa: ANN401 - a class or function
+def _refuse_misfits(
+    where: str,
+    build: Any,  # noqa: ANN401 - a class or function
+    settings: dict[str, Any],
+    given: Sequence[str] = (),
+) -> None:
     """Refuse a setting that is unknown, missing, or of another kind than the parameter it is for.
 
     Raises:
@@ -254,7 +293,7 @@ def _refuse_misfits(where: str, build: Any, settings: dict[str, Any]) -> None:  
         takes = signature(build).parameters
     except ValueError:  # written in C, without a signature
         return
-    known = {name: it for name, it in takes.items() if it.kind in BY_NAME}
+    known = {name: it for name, it in takes.items() if it.kind in BY_NAME and name not in given}
     open_ended = any(it.kind is Parameter.VAR_KEYWORD for it in takes.values())
     for name, value in settings.items():
         if name not in known and not open_ended:

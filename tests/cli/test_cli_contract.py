@@ -54,7 +54,10 @@ def table(tmp_path: Path) -> Path:
         (["sample", "r", "--dataset", "gsm9k", "-m", "scripted"], "Did you mean 'gsm8k'"),
         (["sample", "r", "--dataset", "gsm8k", "-n", "0", "-m", "x"], "0 is not in the range x>=1"),
         (["analyze", "r", "--k", "1,x"], "not a list of whole numbers"),
-        (["import", "tabel", "x", "r"], "no format called 'tabel'"),
+        (["import", "tabel", "x", "r"], "no format to import called 'tabel'. Did you mean 'table'"),
+        (["import", "genrm-sft", "x", "r"], "no format to import called 'genrm-sft'. Installed: "),
+        (["import", "table:limit=2", "x", "r"], "table has no setting 'limit'"),
+        (["import", "swe-bench-reports", "x", "r", "--map", "a=b"], "--map is not for swe-bench"),
         (["import", "table", "absent.csv", "r"], "absent.csv: there is no such file"),
         (["list", "fruits"], "'fruits' is not one of"),
         (
@@ -113,6 +116,62 @@ def test_import_analyze_select_show_report(call: Called, table: Path, tmp_path: 
     assert "24 samples" in call("show", "r")[1]
     assert call("report", "r")[0] == 0
     assert (tmp_path / "r" / "report.html").stat().st_size > 10_000
+
+
+BAD_TABLES = {
+    "cell.csv": ("problem,correct\na,1\na,maybe\n", "cell.csv: line 3: correct is 'maybe'"),
+    "brace.jsonl": ('{"problem": "a"}\n\n{"prob', "brace.jsonl: line 3 is not JSON"),
+    "list.jsonl": ('{"problem": "a"}\n[1]\n', "list.jsonl: line 2 is list, not an object"),
+    "cells.csv": ("problem,correct\na,1\nb,1,2\n", "row 2 has more cells than the header"),
+    "lines.csv": ('problem,text\n"a","x\ny"\n"","z"\n', "lines.csv: line 4: no problem"),
+    "item.json": ('[{"problem": "a"}, {"problem": ""}]', "item.json: item 2: no problem"),
+    "empty.jsonl": ("", "holds no rows"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_a_file_is_imported_whole_or_not_at_all(
+    call: Called, table: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vervet.transfer.importing.ROWS_AT_ONCE", 1)
+    content, says = BAD_TABLES[name]
+    Path(name).write_text(content)
+    code, out, err = call("import", "table", name, "new/run")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert says in err
+    assert not Path("new").exists()
+    call("import", "table", str(table), "r")
+    before = {path: path.read_bytes() for path in tmp_path.glob("r/**/*") if path.is_file()}
+    assert call("import", "table", name, "r")[0] == 2
+    assert before == {p: p.read_bytes() for p in tmp_path.glob("r/**/*") if p.is_file()}
+
+
+def test_patches_that_cannot_be_read_make_no_run(call: Called) -> None:
+    Path("p").mkdir()
+    Path("p/m.0.jsonl").write_text('{"instance_id": "a", "model_patch": ""}\n')
+    Path("p/m.1.jsonl").write_text('{"instance_id": 1}\n')
+    code, _, err = call("import", "swe-bench-predictions", "p", "r")
+    assert (code, "m.1.jsonl: row 1 is no prediction" in err) == (2, True)
+    assert not Path("r").exists()
+
+
+def test_a_second_file_must_not_say_something_else_of_the_same_samples(call: Called) -> None:
+    Path("a.csv").write_text("problem,text,correct\np,4,1\np,5,0\n")
+    Path("b.csv").write_text("problem,text,correct\np,4,1\np,6,0\n")
+    Path("c.csv").write_text("problem,text,correct\np,4,0\np,5,0\n")
+    assert "2 samples of imported" in call("import", "table", "a.csv", "r")[1]
+    assert "2 samples (2 were there)" in call("import", "table", "a.csv", "r")[1]
+    code, _, err = call("import", "table", "b.csv", "r")
+    assert (code, "sample 1 of 'p' is in r with another text. Name the" in err) == (2, True)
+    code, _, err = call("import", "table", "c.csv", "r")
+    assert (code, "sample 0 of 'p' is in r with another verdict of 'recorded'" in err) == (2, True)
+    assert call("import", "table", "b.csv", "r", "--model", "b")[0] == 0
+    assert call("import", "table", "c.csv", "r", "--verifier", "strict")[0] == 0
+    document = json.loads(call("analyze", "r", "--json", "--k", "1")[1])
+    rows = {(row["model"], row["verifier"]): row["value"] for row in document["coverage"]}
+    assert rows == {
+        ("imported", "recorded"): 0.5, ("b", "recorded"): 0.5, ("imported", "strict"): 0.0
+    }  # fmt: skip
 
 
 def test_importing_twice_changes_nothing(call: Called, table: Path) -> None:
@@ -174,6 +233,17 @@ def test_what_can_be_named_is_listed_with_a_line_each(call: Called, kind: str) -
     assert code == 0
     assert rows
     assert all(row["about"] and not row["about"].startswith("broken") for row in rows)
+
+
+def test_formats_are_listed_for_both_ways_with_what_each_is_for(call: Called) -> None:
+    rows = json.loads(call("list", "formats", "--json")[1])
+    ways = {(row["command"].split()[1], row["name"]) for row in rows}
+    assert {("import", "table"), ("export", "table"), ("export", "genrm-sft")} <= ways
+    said = call("list", "formats")[1]
+    brought, written = said.split("vervet export RUN FORMAT PATH")
+    assert brought.startswith("vervet import FORMAT PATH RUN")
+    assert "genrm-sft" in written
+    assert "genrm-sft" not in brought
 
 
 def test_a_dry_run_counts_a_whole_conversation(call: Called, tmp_path: Path) -> None:

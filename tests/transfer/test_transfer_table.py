@@ -12,7 +12,8 @@ from vervet.types import Outcome
 
 
 def read(*rows: dict[str, Any], **renamed: str) -> list[tuple[Any, Any]]:
-    return [(r.sample, r.verdict) for r in TableReader(renamed).read(rows)]
+    located = ((f"row {number}", row) for number, row in enumerate(rows, 1))
+    return [(r.sample, r.verdict) for r in TableReader(renamed).read(located)]
 
 
 def test_rows_in_order_are_numbered_by_problem_and_model() -> None:

@@ -15,26 +15,43 @@ if TYPE_CHECKING:
     from vervet.verifiers.sandbox.doctor import Finding
 
 
+FORMATS = {
+    "imports": "vervet import FORMAT PATH RUN",
+    "exports": "vervet export RUN FORMAT PATH",
+}
+"""Each way of a format, and the command that goes it."""
+
+
 @click.command("list", epilog=example("vervet list datasets", "vervet list verifiers --json"))
 @click.argument(
     "kind", type=click.Choice(["datasets", "models", "verifiers", "policies", "formats"])
 )
 @JSON
-def list_(kind: Any, *, as_json: bool) -> None:  # noqa: ANN401 - one of the choices
+def list_(kind: str, *, as_json: bool) -> None:
     """List datasets, models, verifiers, policies or formats."""
+    ways = FORMATS if kind == "formats" else {kind: ""}
+    if as_json:
+        say([row for way, command in ways.items() for row in _listed(way, command)], as_json=True)
+        return
+    for way, command in ways.items():
+        if command:
+            click.secho(f"{command}, where FORMAT is", bold=True)
+        rows = _listed(way, command)
+        width = max((len(row["name"]) for row in rows), default=0)
+        for row in rows:
+            origin = "" if row["from"] == "vervet" else f"  (from {row['from']})"
+            click.echo(f"{row['name']:<{width}}  {row['about']}{origin}")
+
+
+def _listed(kind: Any, command: str) -> list[dict[str, str]]:  # noqa: ANN401 - a kind of the registry
+    """Return what there is of a kind: names, what each is for, who brings it."""
     from vervet import registry
 
-    rows = [
-        {"name": name, "about": _about(entry), "from": entry.origin}
+    named = {"command": command} if command else {}
+    return [
+        {"name": name, "about": _about(entry), "from": entry.origin, **named}
         for name, entry in sorted(registry.names(kind).items())
     ]
-    if as_json:
-        say(rows, as_json=True)
-        return
-    width = max((len(row["name"]) for row in rows), default=0)
-    for row in rows:
-        origin = "" if row["from"] == "vervet" else f"  (from {row['from']})"
-        click.echo(f"{row['name']:<{width}}  {row['about']}{origin}")
 
 
 def _about(entry: Any) -> str:  # noqa: ANN401 - a registry entry

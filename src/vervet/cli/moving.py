@@ -1,19 +1,16 @@
 """`import` and `export`: other tools' files into a run, and a run into theirs."""
 
+from inspect import signature
 from typing import Any
 
 import click
 
 from vervet.cli.options import JSON, RUN, example
 from vervet.cli.printing import say
-from vervet.errors import ConfigError, boundary
+from vervet.errors import ConfigError
 
-IMPORTS = ("table", "swe-bench-predictions", "swe-bench-reports")
-EXPORTS = {
-    "genrm-sft": ("vervet.transfer.genrm", "export_genrm"),
-    "swe-bench-predictions": ("vervet.transfer.swe_bench", "export_predictions"),
-    "swe-bench-reports": ("vervet.transfer.swe_bench", "export_reports"),
-}
+OPTIONS = {"pairs": "renamed", "model": "model", "verifier": "verifier"}
+"""What the command line calls it, and what a format does."""
 
 
 @click.command(
@@ -28,38 +25,41 @@ EXPORTS = {
 @click.argument("path")
 @RUN
 @click.option("--map", "pairs", multiple=True, metavar="OURS=THEIRS", help="Rename a column.")
+@click.option("--model", metavar="NAME", help="Whose samples they are, where rows do not say.")
+@click.option("--verifier", metavar="NAME", help="Who judged them, where rows do not say.")
 @click.option("--problems", metavar="FILE", help="Prompts and references, one row per problem.")
 @click.option(
     "--dataset", metavar="NAME", help="Or the problem set by name, NAME or NAME:path=FOLDER."
 )
 @JSON
 def import_(file_format: str, path: str, run_url: str, **asked: Any) -> None:  # noqa: ANN401 - options of the command line
-    """Import samples: a table (CSV, JSONL, Parquet), or SWE-bench.
+    """Import samples of another tool: all of a file, or nothing.
 
-    table: one row per sample, with the columns problem, index, model, text, answer, correct
+    FORMAT is one of `vervet list formats`. table takes what has none of its own: CSV, JSONL or
+    Parquet with one row per sample and the columns problem, index, model, text, answer, correct
     (true/false/1/0, empty for not judged), score, verifier, trial, prompt_tokens,
     completion_tokens, cost. Only problem is needed; other names are mapped.
-
-    swe-bench-predictions, swe-bench-reports: a file, or a folder with one for each sample.
     """
-    from vervet import doors, store
-    from vervet.transfer import swe_bench
-    from vervet.transfer.importing import import_table
+    from vervet import doors, registry, store
     from vervet.transfer.table import mapping
 
-    if file_format not in IMPORTS:
-        raise ConfigError(f"no format called {file_format!r}; there are: {', '.join(IMPORTS)}.")
+    name, settings = registry.parse(file_format)
+    given = ("path", "run", "problems", *OPTIONS.values())
+    bring = registry.function("imports", name, *given, **settings)
     if asked["dataset"] and asked["problems"]:
         raise ConfigError("--dataset and --problems: say the problems once.")
+    chosen: dict[str, Any] = {
+        ours: asked[option] for option, ours in OPTIONS.items() if asked[option]
+    }
+    for option in chosen:
+        if option not in signature(bring).parameters:
+            said = "--map" if option == "renamed" else f"--{option}"
+            raise ConfigError(f"{said} is not for {name}, whose files say it themselves.")
+    if "renamed" in chosen:
+        chosen["renamed"] = mapping(chosen["renamed"])
     known = list(doors.dataset(asked["dataset"])) if asked["dataset"] else asked["problems"]
-    run, as_json = store.open_run(run_url), asked["as_json"]
-    if file_format == "table":
-        brought = import_table(path, run, renamed=mapping(asked["pairs"]), problems=known)
-    elif file_format == "swe-bench-predictions":
-        brought = swe_bench.import_predictions(path, run, problems=known)
-    else:
-        brought = swe_bench.import_reports(path, run, problems=known)
-    say(brought, as_json=as_json)
+    brought = bring(path, store.open_run(run_url), problems=known, **chosen)
+    say(brought, as_json=asked["as_json"])
 
 
 @click.command(
@@ -83,23 +83,8 @@ def export(run_url: str, file_format: str, path: str, *, as_json: bool) -> None:
     swe-bench-reports (setting verifier) are what the harness of SWE-bench reads and writes, in a
     folder.
     """
-    from importlib import import_module
-
     from vervet import registry, store
-    from vervet.transfer.exporting import export_table
 
     name, settings = registry.parse(file_format)
-    run = store.open_run(run_url, create=False)
-    if file_format == "table":
-        rows = export_table(run, path)
-        say(
-            {"rows": rows, "path": path} if as_json else f"{rows:,} rows in {path}", as_json=as_json
-        )
-        return
-    if name not in EXPORTS:
-        known = ", ".join(["table", *EXPORTS])
-        raise ConfigError(f"no format called {file_format!r}; there are: {known}.")
-    module, function = EXPORTS[name]
-    with boundary(ConfigError, name):
-        written = getattr(import_module(module), function)(run, path, **settings)
-    say(written, as_json=as_json)
+    write = registry.function("exports", name, "run", "path", **settings)
+    say(write(store.open_run(run_url, create=False), path), as_json=as_json)

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -12,6 +13,8 @@ import duckdb
 from vervet.errors import ConfigError
 
 Row = dict[str, Any]
+Located = tuple[str, Row]
+"""A row, and where in its file it stands: `line 7`, `item 7`, `row 7`."""
 LONGEST_CELL = 2**27
 """Characters; a model's reasoning is longer than the 128 KiB that csv allows by itself."""
 READERS = ".jsonl, .json, .csv, .tsv, .parquet (.gz as well, but for Parquet)"
@@ -27,11 +30,11 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         ConfigError: as `stream_rows` does.
     """
-    return list(stream_rows(path))
+    return [row for _, row in stream_rows(path)]
 
 
-def stream_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a file one after the other; only JSON is read as a whole.
+def stream_rows(path: Path) -> Iterator[Located]:
+    """Yield the rows of a file one after the other, each with its place; only JSON is read whole.
 
     Raises:
         ConfigError: there is no such file, its format is not known, or it does not hold rows.
@@ -59,17 +62,19 @@ def _open(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _json_lines(file: TextIO) -> Iterator[Row]:
+def _json_lines(file: TextIO) -> Iterator[Located]:
     for number, line in enumerate(file, start=1):
         if line.strip():
-            yield _object(_parsed(line, f"line {number}"), f"line {number}")
+            where = f"line {number}"
+            yield where, _object(_parsed(line, where), where)
 
 
-def _json(file: TextIO) -> Iterator[Row]:
+def _json(file: TextIO) -> Iterator[Located]:
     found = _parsed(file.read(), "the file")
     rows: Iterable[Any] = found if isinstance(found, list) else [found]
     for number, row in enumerate(rows, start=1):
-        yield _object(row, f"item {number}")
+        where = f"item {number}"
+        yield where, _object(row, where)
 
 
 def _parsed(text: str, where: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -85,28 +90,31 @@ def _object(value: object, where: str) -> Row:
     return dict(value)
 
 
-def _csv(file: TextIO) -> Iterator[Row]:
+def _csv(file: TextIO) -> Iterator[Located]:
     yield from _delimited(file, ",")
 
 
-def _tsv(file: TextIO) -> Iterator[Row]:
+def _tsv(file: TextIO) -> Iterator[Located]:
     yield from _delimited(file, "\t")
 
 
-def _delimited(file: TextIO, delimiter: str) -> Iterator[Row]:
+def _delimited(file: TextIO, delimiter: str) -> Iterator[Located]:
     csv.field_size_limit(LONGEST_CELL)
-    for number, row in enumerate(csv.DictReader(file, delimiter=delimiter, strict=True), start=1):
+    table = csv.DictReader(file, delimiter=delimiter, strict=True)
+    for number, row in enumerate(table, start=1):
         if None in row:
             raise ValueError(f"row {number} has more cells than the header")
-        yield dict(row)
+        yield f"line {table.line_num}", dict(row)
 
 
-def _parquet(path: Path) -> Iterator[Row]:
+def _parquet(path: Path) -> Iterator[Located]:
     with duckdb.connect() as connection:
         found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
         names = [column[0] for column in found.description or ()]
+        number = count(1)
         while rows := found.fetchmany(ROWS_AT_ONCE):
-            yield from (dict(zip(names, row, strict=True)) for row in rows)
+            for row in rows:
+                yield f"row {next(number)}", dict(zip(names, row, strict=True))
 
 
 def _one_line(cause: BaseException) -> str:

@@ -4,6 +4,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,19 @@ NOTHING_SAID: Sequence[Verdict | None] = (None,)
 CORRECT = {Outcome.ACCEPT: True, Outcome.REJECT: False, Outcome.ERROR: None}
 
 
-def export_table(run: Run, path: str | Path) -> int:
-    """Write a run as CSV or JSON Lines and return the number of rows.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that was written."""
+
+    rows: int
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.rows:,} rows in {self.path}"
+
+
+def export_table(run: Run, path: str | Path) -> Table:
+    """Write a table with one row per verdict, CSV or JSON Lines, for any tool and `import table`.
 
     Raises:
         ConfigError: the file's ending is neither .csv nor .jsonl.
@@ -37,7 +49,7 @@ def export_table(run: Run, path: str | Path) -> int:
             else:
                 stream.write(json.dumps(row, ensure_ascii=False) + "\n")
             rows += 1
-    return rows
+    return Table(rows, str(path))
 
 
 def _rows(run: Run) -> Iterator[dict[str, Any]]:

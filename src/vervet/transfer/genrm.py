@@ -73,7 +73,7 @@ def export_genrm(
     per_problem: int = 4,
     agreement: float = 0.5,
 ) -> Lessons:
-    """Write balanced, filtered verification examples as chat JSONL.
+    """Write lessons for a verifier, balanced and filtered, as chat JSONL for TRL, LLaMA-Factory.
 
     Args:
         run: holds samples, the judge's verdicts with its words, and the verdicts of the truth.

@@ -1,17 +1,18 @@
 """Bring a file of another tool into a run."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from vervet.errors import ConfigError
 from vervet.problems.files import files
-from vervet.problems.rows import Row, stream_rows
+from vervet.problems.rows import Located, stream_rows
 from vervet.store import Run
-from vervet.transfer.table import Imported, TableReader
-from vervet.types import Problem
+from vervet.transfer.table import RECORDED, Imported, TableReader
+from vervet.types import Outcome, Problem, Sample, Verdict
 
 ROWS_AT_ONCE = 50_000
 FIRST_ROWS = 1_000
@@ -28,10 +29,13 @@ class Brought:
     verdicts: int
     models: tuple[str, ...]
     verifiers: tuple[str, ...]
+    present: int = 0
+    """Of the samples, those that were there before."""
 
     def __str__(self) -> str:
+        there = f" ({self.present:,} were there)" if self.present else ""
         return (
-            f"{self.rows:,} rows: {self.problems:,} problems, {self.samples:,} samples of "
+            f"{self.rows:,} rows: {self.problems:,} problems, {self.samples:,} samples{there} of "
             f"{', '.join(self.models)}, {self.verdicts:,} verdicts"
             + (f" of {', '.join(self.verifiers)}" if self.verifiers else "")
         )
@@ -44,8 +48,10 @@ def import_table(
     renamed: Mapping[str, str] | None = None,
     problems: str | Path | Sequence[Problem] | None = None,
     fields: Mapping[str, str] | None = None,
+    model: str = "imported",
+    verifier: str = RECORDED,
 ) -> Brought:
-    """Import one row per sample from CSV, JSONL, JSON or Parquet.
+    """Import a table with one row per sample: CSV, JSONL, JSON or Parquet; any tool's results.
 
     Args:
         path: the table.
@@ -53,49 +59,108 @@ def import_table(
         renamed: ours to theirs, for columns of other names.
         problems: the problems, or a file of prompts and references; else only names are known.
         fields: ours to theirs, for the fields of `problems`.
+        model: of rows that name none.
+        verifier: of rows that name none.
 
     Raises:
-        ConfigError: a file or a row cannot be read; what came before it is stored.
+        ConfigError: a file or a row cannot be read, or says something else than the run does;
+            nothing was stored.
     """
-    rows = _checked(stream_rows(Path(path)), path, renamed or {})
-    if isinstance(problems, str | Path):
-        problems = list(files(problems, fields=fields))
+    known = list(files(problems, fields=fields)) if isinstance(problems, str | Path) else problems
+    return bring(
+        run,
+        partial(_rows, Path(path), renamed or {}),
+        partial(TableReader, renamed or {}, model, verifier),
+        source=str(path),
+        problems=known,
+    )
+
+
+def bring(
+    run: Run,
+    rows: Callable[[], Iterable[Located]],
+    reader: Callable[[], TableReader] = TableReader,
+    *,
+    source: str,
+    problems: Sequence[Problem] | None = None,
+) -> Brought:
+    """Store the rows of a table: all of them, or none.
+
+    They are read twice, and stored the second time, so that a mistake anywhere is found before
+    anything is stored, whatever their number.
+
+    Raises:
+        ConfigError: a row cannot be read, or says something else than the run does.
+    """
+    checked = reader()
+    count = sum(1 for _ in checked.read(rows()))
+    present = _present(run, checked)
     run.append(problems or ())
-    reader = TableReader(renamed or {})
     known = set(run.scan(Problem, ("id",)).categories.get("id", ()))
-    read = samples = verdicts = 0
-    for chunk in _chunks(reader.read(rows)):
-        fresh = [name for name in reader.problems if name not in known]
-        run.append([Problem(name, "") for name in fresh])
-        known.update(fresh)
+    run.append([Problem(name, "") for name in checked.problems if name not in known])
+    samples = verdicts = 0
+    for chunk in _chunks(reader().read(rows())):
         drawn = [each.sample for each in chunk if each.sample is not None]
         judged = [each.verdict for each in chunk if each.verdict is not None]
         run.append(drawn)
         run.append(judged)
-        read += len(chunk)
         samples, verdicts = samples + len(drawn), verdicts + len(judged)
-    _describe(run, reader, str(path))
+    _describe(run, checked, source)
     return Brought(
-        read, len(reader.problems), samples, verdicts,
-        tuple(reader.models), tuple(sorted(reader.verifiers)),
+        count, len(checked.problems), samples, verdicts,
+        tuple(checked.models), tuple(sorted(checked.verifiers)), present,
     )  # fmt: skip
 
 
-def _checked(rows: Iterator[Row], path: str | Path, renamed: Mapping[str, str]) -> Iterator[Row]:
+def _rows(path: Path, renamed: Mapping[str, str]) -> Iterator[Located]:
     """Return the rows; refuse none, and columns that are nowhere in the first of them.
 
     Raises:
         ConfigError: there are no rows, or no such column.
     """
+    rows = stream_rows(path)
     first = list(islice(rows, FIRST_ROWS))
     if not first:
         raise ConfigError(f"{path}: holds no rows.")
     for ours, theirs in renamed.items():
-        if not any(theirs in row for row in first):
-            raise ConfigError(
-                f"{path}: no column {theirs!r} for {ours}; it has: {', '.join(map(str, first[0]))}."
-            )
-    return chain(first, rows)
+        if not any(theirs in row for _, row in first):
+            have = ", ".join(map(str, first[0][1]))
+            raise ConfigError(f"{path}: no column {theirs!r} for {ours}; it has: {have}.")
+    return ((f"{path}: {where}", row) for where, row in chain(first, rows))
+
+
+def _present(run: Run, reader: TableReader) -> int:
+    """Return how many of the samples the run has already.
+
+    Raises:
+        ConfigError: it has one with another text, or judged otherwise by the same verifier.
+    """
+    present = 0
+    for batch in run.read(Sample, {"sampler_id": list(reader.models.values())}):
+        for sample in batch:
+            key = (sample.problem_id, sample.sampler_id, sample.index)
+            present += key in reader.texts
+            if reader.texts.get(key) not in {None, hash(sample.text)}:
+                raise _otherwise(run, sample, "with another text")
+    if present:
+        _refuse_other_verdicts(run, reader)
+    return present
+
+
+def _refuse_other_verdicts(run: Run, reader: TableReader) -> None:
+    for batch in run.read(Verdict, {"verifier_id": sorted(reader.verifiers)}):
+        for said in batch:
+            key = (said.problem_id, said.sampler_id, said.index)
+            mine = reader.outcomes.get((key, said.verifier_id, said.trial))
+            if mine not in {None, said.outcome} and said.outcome is not Outcome.ERROR:
+                raise _otherwise(run, said, f"with another verdict of {said.verifier_id!r}")
+
+
+def _otherwise(run: Run, row: Sample | Verdict, how: str) -> ConfigError:
+    return ConfigError(
+        f"sample {row.index} of {row.problem_id!r} is in {run.url} {how}. Name the rows apart with "
+        "--model NAME or --verifier NAME, or use a new run."
+    )
 
 
 def _chunks(found: Iterable[Imported]) -> Iterator[list[Imported]]:

@@ -63,7 +63,7 @@ class Written:
 
 
 def import_predictions(path: str | Path, run: Run, *, problems: Known = None) -> Brought:
-    """Import predictions: a file, or a folder of files, one for each sample of a problem.
+    """Import patches of SWE-bench predictions: a file, or a folder with one for each sample.
 
     Args:
         path: `.json` or `.jsonl`; of a folder, all of them in the order of their names.
@@ -118,7 +118,7 @@ def _storable(text: str) -> str:
 
 
 def import_reports(path: str | Path, run: Run, *, problems: Known = None) -> Brought:
-    """Import reports of the official harness: what became of each patch.
+    """Import what the harness of SWE-bench said of patches: run reports, log folders, results.json.
 
     Args:
         path: a run report (`MODEL.RUN_ID.json`), a submission's `results.json`, the folder
@@ -272,7 +272,7 @@ def _text(file: Path) -> str:
 
 
 def export_predictions(run: Run, path: str | Path) -> Written:
-    """Write the patches of a run as the harness reads them.
+    """Write the patches of a run as the harness of SWE-bench reads them.
 
     A folder gets one file for each model and sample, `MODEL.INDEX.jsonl`; a `.jsonl` file takes a
     run with one sample of each problem.
@@ -309,7 +309,7 @@ def export_predictions(run: Run, path: str | Path) -> Written:
 
 
 def export_reports(run: Run, path: str | Path, *, verifier: str = "") -> Written:
-    """Write what a verifier said as run reports of the harness, one for each model and sample.
+    """Write what a verifier said of patches as run reports of the harness of SWE-bench.
 
     Args:
         run: holds the verdicts; of several trials, the first that judged counts.

@@ -61,6 +61,11 @@ class TableReader:
     """Turns a user's rows into samples and verdicts, one at a time."""
 
     renamed: Mapping[str, str] = field(default_factory=dict)
+    """Ours to theirs, for columns of other names."""
+    model: str = "imported"
+    """Of rows that name none."""
+    verifier: str = RECORDED
+    """Of rows that name none."""
     seen: dict[tuple[str, str, str, int], int] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     """sampler_id by model name."""
@@ -71,17 +76,17 @@ class TableReader:
     outcomes: dict[tuple[Key, str, int], Outcome] = field(default_factory=dict)
     """By sample, verifier and trial."""
 
-    def read(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Imported]:
+    def read(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[Imported]:
         """Yield what each row says.
 
         Raises:
-            ConfigError: a row cannot be read; the message has its number and the value.
+            ConfigError: a row cannot be read; the message says where it stands, and the value.
         """
-        for number, row in enumerate(rows, start=1):
+        for where, row in rows:
             try:
                 yield self._row({c: row.get(self.renamed.get(c, c)) for c in COLUMNS}, row)
             except ValueError as wrong:
-                raise ConfigError(f"row {number}: {wrong}") from None
+                raise ConfigError(f"{where}: {wrong}.") from None
 
     def _row(self, cell: Mapping[str, Any], row: Mapping[str, Any]) -> Imported:
         problem = _text(cell["problem"])
@@ -90,8 +95,8 @@ class TableReader:
             raise ValueError(
                 f"no problem; the columns are: {have}. Map one with --map problem=NAME"
             )
-        model = _text(cell["model"]) or "imported"
-        verifier = _text(cell["verifier"]) or RECORDED
+        model = _text(cell["model"]) or self.model
+        verifier = _text(cell["verifier"]) or self.verifier
         trial = _whole(cell["trial"], "trial") or 0
         self.problems.setdefault(problem)
         sampler_id = self.models.setdefault(model, sampler_id_of(model))
