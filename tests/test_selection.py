@@ -8,7 +8,7 @@ from vervet.errors import ConfigError, NotRecorded
 from vervet.policies.best_of import BestOf
 from vervet.policies.first_accepted import FirstAccepted
 from vervet.policies.majority import Majority
-from vervet.selection import select
+from vervet.selection import recorded_problems, select
 from vervet.store import Run, open_run
 from vervet.types import Outcome, Problem, Sample, Selection, Verdict
 
@@ -52,6 +52,23 @@ def test_an_abstention_is_recorded_with_its_reason(run: Run) -> None:
     assert done.abstained == 2
     assert done.reasons == {"none of 4 accepted": 2}
     assert recorded(run)["b"].index is None
+
+
+@pytest.mark.parametrize("most", [1, 9, 1_000])
+def test_problems_are_read_alike_one_at_a_time_and_together(
+    most: int, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.append([Problem("unanswered", "?")])
+    run.append([Verdict("b", "m@1", 0, "v@1", 1, Outcome.ERROR)])
+    monkeypatch.setattr("vervet.selection.selecting.BATCH", most)
+    found = {problem.id: recorded for problem, recorded in recorded_problems(run)}
+    assert list(found) == list(ANSWERS)
+    for p, text in ANSWERS.items():
+        assert [s.text for s in found[p].samples["m"]] == list(text)
+        assert {key[2] for key in found[p].verdicts} == {"v", "v@1"}
+        told = [found[p].verdicts["m@1", i, "v"][0].answer for i in range(4)]
+        assert told == [None if a == "-" else a for a in text]
+    assert [v.trial for v in found["b"].verdicts["m@1", 0, "v"]] == [0, 1]
 
 
 def test_a_verifier_is_named_shortly_or_in_full(run: Run) -> None:

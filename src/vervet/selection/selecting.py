@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -11,6 +12,11 @@ from vervet.policies.flow import Policy, Recorded, name_of, replay
 from vervet.policies.index import Index, replay_together
 from vervet.store import Run
 from vervet.types import Problem, Sample, Selection, Verdict
+
+BATCH = 20_000
+"""Samples and verdicts that are read at once: bounds memory, not results."""
+Verdicts = dict[tuple[str, int, str], list[Verdict]]
+"""By sampler, index and the name of the verifier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +68,46 @@ def recorded_problems(run: Run) -> Iterator[tuple[Problem, Recorded]]:
     """Yield each problem with everything recorded about it, by model and verifier names."""
     names = _verifier_names(run)
     models = {i: str(s.get("model", i)) for i, s in run.descriptions("samplers").items()}
+    for problems in _batches(run):
+        where = {"problem_id": [problem.id for problem in problems]}
+        samples: dict[str, dict[str, list[Sample]]] = {problem.id: {} for problem in problems}
+        for sample in chain.from_iterable(run.read(Sample, where)):
+            model = models.get(sample.sampler_id, sample.sampler_id)
+            samples[sample.problem_id].setdefault(model, []).append(sample)
+        verdicts: dict[str, Verdicts] = {problem.id: {} for problem in problems}
+        for verdict in chain.from_iterable(run.read(Verdict, where)):
+            told = verdicts[verdict.problem_id]
+            for name in names[verdict.verifier_id]:
+                told.setdefault((verdict.sampler_id, verdict.index, name), []).append(verdict)
+        for problem in problems:
+            drawn, told = samples.pop(problem.id), verdicts.pop(problem.id)
+            for trials in told.values():
+                trials.sort(key=lambda row: row.trial)
+            if drawn:
+                ordered = {
+                    m: sorted(s, key=lambda row: row.index) for m, s in sorted(drawn.items())
+                }
+                yield problem, Recorded(ordered, told)
+
+
+def _batches(run: Run) -> Iterator[list[Problem]]:
+    """Yield the problems, some at a time: every query reads every shard, whatever it asks for."""
+    rows: Counter[str] = Counter()
+    for kind in (Sample, Verdict):
+        found = run.scan(kind, ("problem_id",))
+        names, counts = np.unique(found["problem_id"], return_counts=True)
+        known = [found.categories["problem_id"][code] for code in names]
+        rows.update(dict(zip(known, counts.tolist(), strict=True)))
+    some: list[Problem] = []
+    held = 0
     for problem in run.problems():
-        where = {"problem_id": problem.id}
-        samples: dict[str, list[Sample]] = {}
-        for batch in run.read(Sample, where):
-            for sample in batch:
-                samples.setdefault(models.get(sample.sampler_id, sample.sampler_id), []).append(
-                    sample
-                )
-        verdicts: dict[tuple[str, int, str], list[Verdict]] = {}
-        for found in run.read(Verdict, where):
-            for verdict in found:
-                for name in names[verdict.verifier_id]:
-                    verdicts.setdefault((verdict.sampler_id, verdict.index, name), []).append(
-                        verdict
-                    )
-        ordered = {m: sorted(s, key=lambda row: row.index) for m, s in sorted(samples.items())}
-        for told in verdicts.values():
-            told.sort(key=lambda row: row.trial)
-        if ordered:
-            yield problem, Recorded(ordered, verdicts)
+        if some and held + rows[problem.id] > BATCH:
+            yield some
+            some, held = [], 0
+        some.append(problem)
+        held += rows[problem.id]
+    if some:
+        yield some
 
 
 def _verifier_names(run: Run) -> dict[str, tuple[str, ...]]:
