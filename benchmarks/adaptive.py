@@ -214,8 +214,8 @@ def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--game24", type=Path, help="folder of the GPT-4 samples")
-    parser.add_argument("--repeats", type=int, default=6, help="times that each set is drawn")
-    parser.add_argument("--orders", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=16, help="times that each set is drawn")
+    parser.add_argument("--orders", type=int, default=4)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for name, archives in sets(asked, folder):
