@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vervet.errors import ConfigError
-from vervet.transfer.table import COLUMNS, TableReader, mapping
-from vervet.types import Outcome
+from vervet.transfer.table import KNOWN, TableReader, mapping
+from vervet.types import Outcome, Problem
 
 
 def read(*rows: dict[str, Any], **renamed: str) -> list[tuple[Any, Any]]:
@@ -97,13 +97,50 @@ def test_two_texts_or_two_outcomes_under_one_name_are_refused() -> None:
     ]
 
 
-cells = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8))
+def test_lists_are_all_samples_of_a_problem() -> None:
+    """As in the samples of Large Language Monkeys, of LiveCodeBench and of Weaver."""
+    monkeys = {"question": "2+2?", "samples": ["4", "5", "4"], "is_corrects": [True, False, True]}
+    found = read(monkeys, problem="question", text="samples", correct="is_corrects")
+    assert [(s.index, s.text) for s, _ in found] == [(0, "4"), (1, "5"), (2, "4")]
+    assert [v.outcome for _, v in found] == [Outcome.ACCEPT, Outcome.REJECT, Outcome.ACCEPT]
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(COLUMNS), cells), max_size=4))
+def test_lists_of_different_lengths_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"row 1: the lists of a row must be .* text has 2, corr"):
+        read({"problem": "p", "text": ["a", "b"], "correct": [1]})
+
+
+def test_a_row_may_say_what_its_problem_is() -> None:
+    reader = TableReader()
+    rows = [
+        {"problem": "p"},
+        {"problem": "p", "prompt": "2+2?", "reference": 4.0},
+        {"problem": "q", "prompt": "f", "reference": {"tests": ["f(1)"]}},
+        {"problem": "p", "prompt": "2+2?", "reference": "4"},
+    ]
+    list(reader.read(("row", row) for row in rows))
+    assert list(reader.problems.values()) == [
+        Problem("p", "2+2?", {"answer": "4"}),
+        Problem("q", "f", {"tests": ["f(1)"]}),
+    ]
+
+
+def test_two_prompts_of_one_problem_are_refused() -> None:
+    with pytest.raises(ConfigError, match="row 2: 'p' has another prompt or reference"):
+        read({"problem": "p", "prompt": "2+2?"}, {"problem": "p", "prompt": "2+3?"})
+
+
+cells = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
+    st.lists(st.integers(0, 1), max_size=3), st.dictionaries(st.text(max_size=2), st.none()),
+)  # fmt: skip
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(KNOWN), cells), max_size=4))
 def test_any_rows_are_read_or_refused(rows: list[dict[str, Any]]) -> None:
     try:
         found = read(*rows)
     except ConfigError:
         return
-    assert len(found) == len(rows)
+    plain = [row for row in rows if not any(isinstance(cell, list) for cell in row.values())]
+    assert len(found) >= len(plain)

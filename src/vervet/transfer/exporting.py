@@ -91,6 +91,9 @@ def _row(sample: Sample, verdict: Verdict | None, model: str) -> dict[str, Any]:
         "prompt_tokens": sample.prompt_tokens,
         "completion_tokens": sample.completion_tokens,
         "cost": sample.cost,
+        "finish": sample.finish,
+        "logprob": sample.logprob,
+        "seconds": sample.seconds,
     }
     judged = (
         {

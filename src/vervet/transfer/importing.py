@@ -51,7 +51,7 @@ def import_table(
     model: str = "imported",
     verifier: str = RECORDED,
 ) -> Brought:
-    """Import a table with one row per sample: CSV, JSONL, JSON or Parquet; any tool's results.
+    """Import a table with one row per sample (or problem): CSV, JSONL, JSON or Parquet.
 
     Args:
         path: the table.
@@ -97,7 +97,7 @@ def bring(
     present = _present(run, checked)
     run.append(problems or ())
     known = set(run.scan(Problem, ("id",)).categories.get("id", ()))
-    run.append([Problem(name, "") for name in checked.problems if name not in known])
+    run.append([problem for name, problem in checked.problems.items() if name not in known])
     samples = verdicts = 0
     for chunk in _chunks(reader().read(rows())):
         drawn = [each.sample for each in chunk if each.sample is not None]

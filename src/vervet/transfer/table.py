@@ -2,7 +2,9 @@
 
 A row needs `problem`; it may have `index` (else rows are counted in order), `model`, `text`,
 `answer`, `correct` (true/false/1/0, empty for not judged), `score`, `verifier`, `trial`,
-`prompt_tokens`, `completion_tokens` and `cost` (US dollars). Other names are mapped.
+`prompt_tokens`, `completion_tokens`, `cost` (US dollars), `finish` (stop, length), `logprob`
+(nats), `seconds`, and the problem's `prompt` and `reference`. Other names are mapped. A row whose
+cells are lists, as long as each other, is one row for each item: all samples of a problem, say.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,12 +13,18 @@ from math import inf, isfinite
 from typing import Any
 
 from vervet.errors import ConfigError
-from vervet.types import Outcome, Sample, Verdict
+from vervet.problems.benchmark import answer_text
+from vervet.types import Outcome, Problem, Sample, Verdict
 
 COLUMNS = (
     "problem", "index", "model", "text", "answer", "correct", "score", "verifier", "trial",
-    "prompt_tokens", "completion_tokens", "cost",
+    "prompt_tokens", "completion_tokens", "cost", "finish", "logprob", "seconds",
 )  # fmt: skip
+OF_PROBLEM = ("prompt", "reference")
+"""Columns that all rows of a problem have in common."""
+KNOWN = (*COLUMNS, *OF_PROBLEM)
+Cells = Mapping[str, Any]
+"""What a row holds, by the names of `KNOWN`."""
 TRUE = {"true", "1", "1.0", "yes", "correct", "accept", "pass", "passed"}
 FALSE = {"false", "0", "0.0", "no", "incorrect", "reject", "fail", "failed"}
 UNKNOWN = {"", "nan", "null", "none"}
@@ -39,9 +47,9 @@ def mapping(pairs: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
-        if not equals or ours not in COLUMNS:
+        if not equals or ours not in KNOWN:
             raise ConfigError(
-                f"--map {pair!r} is not ours=theirs with ours one of: {', '.join(COLUMNS)}."
+                f"--map {pair!r} is not ours=theirs with ours one of: {', '.join(KNOWN)}."
             )
         found[ours] = theirs
     return found
@@ -70,7 +78,8 @@ class TableReader:
     models: dict[str, str] = field(default_factory=dict)
     """sampler_id by model name."""
     verifiers: set[str] = field(default_factory=set)
-    problems: dict[str, None] = field(default_factory=dict)
+    problems: dict[str, Problem] = field(default_factory=dict)
+    """By name, with what the rows say of them."""
     texts: dict[Key, int | None] = field(default_factory=dict)
     """A hash of each sample's text; None where it has none."""
     outcomes: dict[tuple[Key, str, int], Outcome] = field(default_factory=dict)
@@ -84,11 +93,12 @@ class TableReader:
         """
         for where, row in rows:
             try:
-                yield self._row({c: row.get(self.renamed.get(c, c)) for c in COLUMNS}, row)
+                for cell in spread({c: row.get(self.renamed.get(c, c)) for c in KNOWN}):
+                    yield self._row(cell, row)
             except ValueError as wrong:
                 raise ConfigError(f"{where}: {wrong}.") from None
 
-    def _row(self, cell: Mapping[str, Any], row: Mapping[str, Any]) -> Imported:
+    def _row(self, cell: Cells, row: Mapping[str, Any]) -> Imported:
         problem = _text(cell["problem"])
         if not problem:
             have = ", ".join(map(str, row)) or "no columns"
@@ -98,7 +108,7 @@ class TableReader:
         model = _text(cell["model"]) or self.model
         verifier = _text(cell["verifier"]) or self.verifier
         trial = _whole(cell["trial"], "trial") or 0
-        self.problems.setdefault(problem)
+        self._meet(Problem(problem, _text(cell["prompt"]), _reference(cell["reference"])))
         sampler_id = self.models.setdefault(model, sampler_id_of(model))
         sample = Sample(
             problem,
@@ -108,9 +118,20 @@ class TableReader:
             prompt_tokens=_whole(cell["prompt_tokens"], "prompt_tokens"),
             completion_tokens=_whole(cell["completion_tokens"], "completion_tokens"),
             cost=_number(cell["cost"], "cost"),
+            finish=_text(cell["finish"]) or "stop",
+            logprob=_number(cell["logprob"], "logprob"),
+            seconds=_number(cell["seconds"], "seconds"),
         )
         known = self._is_known(sample, _text(cell["text"]))
         return Imported(None if known else sample, self._verdict(cell, sample, verifier, trial))
+
+    def _meet(self, said: Problem) -> None:
+        """Keep what a row says of its problem; refuses what contradicts an earlier row."""
+        bare = Problem(said.id, "")
+        if self.problems.setdefault(said.id, said) == bare:
+            self.problems[said.id] = said
+        elif said not in (bare, self.problems[said.id]):
+            raise ValueError(f"{said.id!r} has another prompt or reference in an earlier row")
 
     def _is_known(self, sample: Sample, text: str) -> bool:
         """Whether an earlier row brought this sample; refuses another text under its index."""
@@ -131,9 +152,7 @@ class TableReader:
         self.seen[key] = index + 1
         return index
 
-    def _verdict(
-        self, cell: Mapping[str, Any], sample: Sample, verifier: str, trial: int
-    ) -> Verdict | None:
+    def _verdict(self, cell: Cells, sample: Sample, verifier: str, trial: int) -> Verdict | None:
         correct = truth(cell["correct"])
         if correct is None:
             return None
@@ -156,6 +175,27 @@ class TableReader:
             score=_number(cell["score"], "score"),
             detail="imported",
         )
+
+
+def spread(cell: Cells) -> Iterator[Cells]:
+    """Yield a row for each item of the columns that are lists; the row itself where none is.
+
+    Raises:
+        ValueError: they are not of one length.
+
+    >>> [row["text"] for row in spread({"problem": "p", "text": ["4", "5"], "correct": [1, 0]})]
+    ['4', '5']
+    """
+    lists = {c: v for c, v in cell.items() if isinstance(v, list) and c not in OF_PROBLEM}
+    if not lists:
+        yield cell
+        return
+    lengths = {column: len(items) for column, items in lists.items()}
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{column} has {length}" for column, length in lengths.items())
+        raise ValueError(f"the lists of a row must be as long as each other: {said}")
+    for items in zip(*lists.values(), strict=True):
+        yield {**cell, **dict(zip(lists, items, strict=True))}
 
 
 def sampler_id_of(model: str) -> str:
@@ -184,6 +224,13 @@ def truth(value: Any) -> bool | None:  # noqa: ANN401 - a cell
     if text in FALSE:
         return False
     raise ValueError(f"correct is {value!r}; write true, false, 1, 0 or leave it empty")
+
+
+def _reference(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a cell
+    """Return an object as it is, and anything else as the answer."""
+    if value is None or value == "":
+        return {}
+    return value if isinstance(value, Mapping) else {"answer": answer_text(value)}
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - a cell
