@@ -60,7 +60,7 @@ def test_problems_are_read_alike_one_at_a_time_and_together(
 ) -> None:
     run.append([Problem("unanswered", "?")])
     run.append([Verdict("b", "m@1", 0, "v@1", 1, Outcome.ERROR)])
-    monkeypatch.setattr("vervet.selection.selecting.BATCH", most)
+    monkeypatch.setattr("vervet.selection.recorded.BATCH_ROWS", most)
     found = {problem.id: recorded for problem, recorded in recorded_problems(run)}
     assert list(found) == list(ANSWERS)
     for p, text in ANSWERS.items():

@@ -80,7 +80,7 @@ def samplers_of(
 
     main = sampler_of(asked, problems, seed)
     own = str(main.describe().get("model", asked.model))
-    found = {"": main, own: main, asked.model: main}
+    found = {"": main, own: main, asked.model: main, main.id: main}
     for name in models_named(file.policy):
         if name not in found:
             other = replace(asked, model=file.models.get(name, name), base_url=None)

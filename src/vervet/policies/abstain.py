@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from vervet.errors import ConfigError
+from vervet.policies.adaptive import ahead
 from vervet.policies.flow import Choice, Flow, Policy, Pool, Verify
 from vervet.policies.nesting import after, inner
 from vervet.policies.voting import count_votes, top_two
 from vervet.types import Problem
 
-BY = ("confidence", "margin", "score")
+BY = ("confidence", "margin", "posterior", "score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,11 @@ class Abstain:
     """Return the choice of `policy`, but abstain where it is trusted less than `below`.
 
     `by="confidence"` is the policy's own: the winner's share of votes or weight, or its score.
-    `by="margin"` is that share minus the runner-up's, answers read by `verifier`.
-    `by="score"` is what `verifier` says of the chosen sample, which it judges now if need be.
-    A confidence that is not known counts as 0.
+    `by="margin"` is the leader's share of all samples drawn minus the runner-up's.
+    `by="posterior"` is P(p₁ > p₂), that the leader is ahead of the runner-up (`adaptive.ahead`).
+    `by="score"` is what `verifier` says of the chosen sample.
+    For all but the first, `verifier` judges now what it has not judged yet. A confidence that is
+    not known counts as 0.
     """
 
     policy: Policy
@@ -38,21 +41,29 @@ class Abstain:
         choice, pool = yield from after(self.policy.flow(problem), Pool())
         if choice.position is None:
             return choice
-        if self.by == "score" and len(pool.about(choice.position, self.verifier)) < self.trials:
-            pool = yield Verify((choice.position,), self.verifier, self.trials)
-        trust = self._trust(choice, pool)
+        unread = self._unread(choice.position, pool)
+        if unread:
+            pool = yield Verify(unread, self.verifier, self.trials)
+        trust = self._trust(choice.position, choice.confidence, pool)
         if trust >= self.below:
             return choice
         return Choice(None, f"{self.by} {trust:.3g} is below {self.below:.3g}", choice.confidence)
 
-    def _trust(self, choice: Choice, pool: Pool) -> float:
-        if self.by == "confidence" or choice.position is None:
-            return choice.confidence or 0.0
+    def _unread(self, chosen: int, pool: Pool) -> list[int]:
+        """Return the samples that the verifier has still to judge."""
+        if self.by == "confidence":
+            return []
+        asked = [chosen] if self.by == "score" else range(len(pool.samples))
+        return [p for p in asked if len(pool.about(p, self.verifier)) < self.trials]
+
+    def _trust(self, chosen: int, confidence: float | None, pool: Pool) -> float:
+        if self.by == "confidence":
+            return confidence or 0.0
         if self.by == "score":
-            return pool.score(choice.position, self.verifier) or 0.0
+            return pool.score(chosen, self.verifier) or 0.0
         drawn = len(pool.samples)
         leader, rival = top_two(count_votes(pool, self.verifier, drawn)[0])
-        return (leader - rival) / drawn
+        return ahead(leader, rival) if self.by == "posterior" else (leader - rival) / drawn
 
 
 def abstain(

@@ -1,6 +1,7 @@
 """Best-of-n: the sample with the highest score."""
 
 from dataclasses import dataclass
+from math import isfinite
 
 from vervet.policies.flow import Choice, Draw, Flow, Pool, Verify, at_least
 from vervet.types import Problem
@@ -42,5 +43,6 @@ class BestOf:
 
     def _score(self, pool: Pool, position: int) -> float | None:
         if self.verifier == BY_LOGPROB:
-            return pool.samples[position].logprob
+            logprob = pool.samples[position].logprob
+            return logprob if logprob is not None and isfinite(logprob) else None
         return pool.score(position, self.verifier)

@@ -8,9 +8,10 @@ order in which they were asked for, never in which they arrived, so both drivers
 Rule: a policy never changes the pool, and never treats an ERROR verdict as an answer.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import islice
+from math import isfinite
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from vervet.errors import ConfigError, NotRecorded
@@ -89,14 +90,17 @@ class Pool:
         return outcomes.count(Outcome.ACCEPT) > outcomes.count(Outcome.REJECT)
 
     def score(self, position: int, verifier: str) -> float | None:
-        """Return the mean score over trials; accepted trials count one where there is no score."""
-        judged = [v for v in self.about(position, verifier) if v.outcome is not Outcome.ERROR]
-        if not judged:
-            return None
+        """Return the mean score over trials; accepted trials count one where there is no score.
+
+        A score that is no finite number is not known.
+        """
         scores = [
-            float(v.outcome is Outcome.ACCEPT) if v.score is None else v.score for v in judged
+            float(v.outcome is Outcome.ACCEPT) if v.score is None else v.score
+            for v in self.about(position, verifier)
+            if v.outcome is not Outcome.ERROR
         ]
-        return sum(scores) / len(scores)
+        known = [score for score in scores if isfinite(score)]
+        return sum(known) / len(known) if known else None
 
     def turns(self, position: int) -> list[int]:
         """Return the places of a sample and of all that it revises, the first turn first."""
@@ -132,7 +136,7 @@ class Pool:
     @property
     def tokens(self) -> int:
         """Tokens paid: completions, prompts as billed, and what the verifiers used."""
-        drawn = sum(_paid(s) for s in self.samples)
+        drawn = sum(billed(s) for s in self.samples)
         judged = sum(
             (v.prompt_tokens or 0) + (v.completion_tokens or 0)
             for verdicts in self._verdicts.values()
@@ -141,7 +145,8 @@ class Pool:
         return drawn + judged
 
 
-def _paid(sample: Sample) -> int:
+def billed(sample: Sample) -> int:
+    """Return the tokens paid for a sample: its completion, and its prompt where not shared."""
     prompt = (sample.prompt_tokens or 0) - (sample.shared_tokens or 0)
     return prompt + (sample.completion_tokens or 0)
 
@@ -225,6 +230,8 @@ class Recorded:
     samples: Mapping[str, Sequence[Sample]]
     verdicts: Mapping[tuple[str, int, str], Sequence[Verdict]]
     """By (sampler_id, index, verifier), ordered by trial."""
+    models: Mapping[str, str] = field(default_factory=dict)
+    """By what a policy calls a model, the name it has in `samples`, where that is another."""
 
 
 def replay(
@@ -295,16 +302,18 @@ def selection(policy: Policy, problem: Problem, pool: Pool, choice: Choice) -> S
 def _recorded_samples(
     request: Draw, recorded: Recorded, supply: Mapping[str, Iterator[int]]
 ) -> list[Sample]:
-    model = request.model or next(iter(recorded.samples), "")
+    model = recorded.models.get(request.model, request.model) or next(iter(recorded.samples), "")
     if model not in recorded.samples:
-        known = ", ".join(recorded.samples) or "none"
-        raise NotRecorded(f"the policy draws from {model!r}; the run has samples of: {known}.")
+        raise NotRecorded(
+            f"the policy draws from {model!r}; there are samples of: {_list(recorded.samples)}."
+        )
     taken = list(islice(supply[model], request.count))
     if len(taken) < request.count:
         have = len(recorded.samples[model])
+        least = have + request.count - len(taken)
         raise NotRecorded(
-            f"the policy draws more than the {have} samples recorded of {model!r}. "
-            f"Draw more with `vervet sample -n N`, N > {have}."
+            f"the policy draws more than the {have} samples recorded of {model!r}: at least "
+            f"{least} of a problem. Draw more with `vervet sample -n N`, N = {least} or more."
         )
     return [recorded.samples[model][place] for place in taken]
 
@@ -330,5 +339,17 @@ def _recall(request: Verify, pool: Pool, recorded: Recorded) -> None:
             raise NotRecorded(
                 f"{request.verifier!r} judged this sample {len(known)} of {request.trials} times. "
                 f"Run `vervet verify --verifier {request.verifier} --trials {request.trials}`."
+                + _others(request.verifier, recorded)
             )
         pool.verified(position, request.verifier, known[: request.trials])
+
+
+def _others(verifier: str, recorded: Recorded) -> str:
+    """Say whose verdicts there are, where there are none of `verifier`."""
+    names = dict.fromkeys(name for _, _, name in recorded.verdicts)
+    plain = [name for name in names if "@" not in name or name.partition("@")[0] not in names]
+    return "" if verifier in names or not names else f" There are verdicts of: {_list(plain)}."
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"

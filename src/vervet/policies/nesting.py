@@ -44,16 +44,26 @@ def _value(text: str) -> object:
 class Later(Pool):
     """The part of a pool that a second policy paid for, numbered from zero."""
 
-    __slots__ = ("start", "whole")
+    __slots__ = ("before", "start", "whole")
 
-    def __init__(self, whole: Pool, start: int) -> None:
+    def __init__(self, whole: Pool, start: int, before: tuple[int, int]) -> None:
         super().__init__()
-        self.whole, self.start = whole, start
+        self.whole, self.start, self.before = whole, start, before
         self.samples: list[Sample] = whole.samples[start:]
 
     def about(self, position: int, verifier: str) -> tuple[Verdict, ...]:
         """Return what `verifier` said of the sample at `position` of this part."""
         return self.whole.about(position + self.start, verifier)
+
+    @property
+    def verifications(self) -> int:
+        """Number of verdicts asked for and had, in this part."""
+        return self.whole.verifications - self.before[0]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens paid for this part."""
+        return self.whole.tokens - self.before[1]
 
 
 def after(flow: Flow, pool: Pool) -> Generator[Request, Pool, tuple[Choice, Pool]]:
@@ -61,7 +71,7 @@ def after(flow: Flow, pool: Pool) -> Generator[Request, Pool, tuple[Choice, Pool
 
     `return (yield from after(policy.flow(problem), pool))`.
     """
-    start = len(pool.samples)
+    start, before = len(pool.samples), (pool.verifications, pool.tokens)
     try:
         request = next(flow)
         while True:
@@ -71,7 +81,7 @@ def after(flow: Flow, pool: Pool) -> Generator[Request, Pool, tuple[Choice, Pool
             elif isinstance(request, Revise):
                 request = Revise(request.position + start, request.verifier)
             pool = yield request
-            request = flow.send(Later(pool, start) if start else pool)
+            request = flow.send(Later(pool, start, before) if start else pool)
     except StopIteration as stop:
         choice: Choice = stop.value
     if choice.position is None:

@@ -43,8 +43,9 @@ class VerifyThenVote:
         scored = [(i, s) for i in range(self.n) if (s := pool.score(i, self.judge)) is not None]
         if self.per == "answer":
             return self._by_answer(pool, scored)
-        votes, _ = tally((i, pool.answer(i, self.verifier), 1.0) for i, _ in scored)
-        ranked = [(s, votes.get(pool.answer(i, self.verifier) or "", 0.0), -i) for i, s in scored]
+        answers = {i: pool.answer(i, self.verifier) for i, _ in scored}
+        votes, _ = tally((i, answer, 1.0) for i, answer in answers.items())
+        ranked = [(s, 0.0 if (a := answers[i]) is None else votes[a], -i) for i, s in scored]
         if not ranked:
             return Choice(None, f"{self.judge} judged no solution")
         score, _, place = max(ranked)

@@ -44,7 +44,9 @@ class Known:
     samples: dict[tuple[str, int], Sample] = field(default_factory=dict)
     """By (sampler_id, index)."""
     verdicts: dict[tuple[str, int, str, int], Verdict] = field(default_factory=dict)
-    """By (sampler_id, index, verifier_id, trial); none of them an ERROR."""
+    """By (sampler_id, index, verifier_id, trial)."""
+    lost: set[tuple[str, int, str, int]] = field(default_factory=set)
+    """Verdicts that are an ERROR, and are asked for once more."""
 
 
 class Drive:
@@ -162,12 +164,15 @@ class Drive:
         verifier = named(self.parts.verifiers, request.verifier, "verifier")
         asked = [(p, t) for p in request.positions for t in range(request.trials)]
         keys = {(p, t): (*place(pool.samples[p]), verifier.id, t) for p, t in asked}
-        fresh = [(p, t) for p, t in asked if keys[p, t] not in known]
+        fresh = [at for at in asked if keys[at] not in known or keys[at] in self.known.lost]
         verdicts = await asyncio.gather(
             *(judge(verifier, self.problem, pool.samples[p], t) for p, t in fresh)
         )
-        for key, verdict in zip(fresh, verdicts, strict=True):
-            known[keys[key]] = verdict
+        self.known.lost.difference_update(keys.values())
+        for at, verdict in zip(fresh, verdicts, strict=True):
+            if keys[at] in known and verdict.outcome is Outcome.ERROR:
+                continue  # of two errors the first stands, as it does in the run
+            known[keys[at]] = verdict
             yield verdict
         for p in request.positions:
             told = [known[keys[p, t]] for t in range(request.trials)]

@@ -1,22 +1,21 @@
 """Selection: run a policy over a recorded run, and record what it would have returned."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vervet.errors import ConfigError
+from vervet.errors import ConfigError, NotRecorded
 from vervet.policies.flow import Policy, Recorded, name_of, replay
 from vervet.policies.index import Index, replay_together
+from vervet.selection.meaning import Meaning, recall
+from vervet.selection.recorded import recorded_problems
 from vervet.store import Run
-from vervet.types import Problem, Sample, Selection, Verdict
+from vervet.types import Problem, Selection
 
-BATCH = 20_000
-"""Samples and verdicts that are read at once: bounds memory, not results."""
-Verdicts = dict[tuple[str, int, str], list[Verdict]]
-"""By sampler, index and the name of the verifier."""
+Ordered = tuple[tuple[Problem, Recorded], Mapping[str, Sequence[int]]]
+"""What is recorded of a problem, and the order in which each model's samples are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,8 @@ class Selected:
     tokens_paid: int
     reasons: Mapping[str, int]
     """Why the policy abstained: reason to number of problems."""
+    unsolved: int = 0
+    """Problems that a live run did not finish, and a replay cannot: they have no selection."""
 
     def __str__(self) -> str:
         first = (
@@ -39,7 +40,10 @@ class Selected:
             f"{self.abstained:,}; paid {self.samples_paid:,} samples, "
             f"{self.verifications_paid:,} verifications, {self.tokens_paid:,} tokens"
         )
-        return "\n".join([first, *(f"  {n:,} × {reason}" for reason, n in self.reasons.items())])
+        lines = [first, *(f"  {n:,} × {reason}" for reason, n in self.reasons.items())]
+        if self.unsolved:
+            lines.append(f"{self.unsolved:,} problems were left unsolved by `vervet solve`")
+        return "\n".join(lines)
 
 
 def select(run: Run, policy: Policy, *, seed: int | None = None) -> Selected:
@@ -48,74 +52,54 @@ def select(run: Run, policy: Policy, *, seed: int | None = None) -> Selected:
     Samples are taken in the order of their index, or in a random order of `seed`; the policy sees
     nothing it has not paid for.
 
+    Where the policy was solved live, its names mean what they meant then, and problems that the
+    live run left unsolved may be left out.
+
     Raises:
         NotRecorded: the policy asks for samples or verdicts that the run does not have.
-        ConfigError: a verifier's name means several verifiers of the run.
     """
+    meaning = recall(run, name_of(policy))
     rng = None if seed is None else np.random.default_rng(seed)
-    found = ((row, _orders(row[1], rng)) for row in recorded_problems(run))
+    found = ((row, _orders(row[1], rng)) for row in recorded_problems(run, meaning))
     if isinstance(policy, Index):
-        every = list(found)
-        together = replay_together(policy, [row for row, _ in every], [o for _, o in every])
-        rows = [selected for selected, _ in together]
+        rows, unsolved = _together(policy, found, meaning or Meaning()), 0
     else:
-        rows = [replay(policy, *row, order)[0] for row, order in found]
+        solved = {row.problem_id for row in selections(run, policy)} if meaning else None
+        rows, unsolved = _one_by_one(policy, found, solved)
     run.append(rows)
-    return summary(name_of(policy), rows)
+    return replace(summary(name_of(policy), rows), unsolved=unsolved)
 
 
-def recorded_problems(run: Run) -> Iterator[tuple[Problem, Recorded]]:
-    """Yield each problem with everything recorded about it, by model and verifier names."""
-    names = _verifier_names(run)
-    models = {i: str(s.get("model", i)) for i, s in run.descriptions("samplers").items()}
-    for problems in _batches(run):
-        where = {"problem_id": [problem.id for problem in problems]}
-        samples: dict[str, dict[str, list[Sample]]] = {problem.id: {} for problem in problems}
-        for sample in chain.from_iterable(run.read(Sample, where)):
-            model = models.get(sample.sampler_id, sample.sampler_id)
-            samples[sample.problem_id].setdefault(model, []).append(sample)
-        verdicts: dict[str, Verdicts] = {problem.id: {} for problem in problems}
-        for verdict in chain.from_iterable(run.read(Verdict, where)):
-            told = verdicts[verdict.problem_id]
-            for name in names[verdict.verifier_id]:
-                told.setdefault((verdict.sampler_id, verdict.index, name), []).append(verdict)
-        for problem in problems:
-            drawn, told = samples.pop(problem.id), verdicts.pop(problem.id)
-            for trials in told.values():
-                trials.sort(key=lambda row: row.trial)
-            if drawn:
-                ordered = {
-                    m: sorted(s, key=lambda row: row.index) for m, s in sorted(drawn.items())
-                }
-                yield problem, Recorded(ordered, told)
+def selections(run: Run, policy: Policy) -> list[Selection]:
+    """Return what a policy selected in a run."""
+    return [row for rows in run.read(Selection, {"policy_id": name_of(policy)}) for row in rows]
 
 
-def _batches(run: Run) -> Iterator[list[Problem]]:
-    """Yield the problems, some at a time: every query reads every shard, whatever it asks for."""
-    rows: Counter[str] = Counter()
-    for kind in (Sample, Verdict):
-        found = run.scan(kind, ("problem_id",))
-        names, counts = np.unique(found["problem_id"], return_counts=True)
-        known = [found.categories["problem_id"][code] for code in names]
-        rows.update(dict(zip(known, counts.tolist(), strict=True)))
-    some: list[Problem] = []
-    held = 0
-    for problem in run.problems():
-        if some and held + rows[problem.id] > BATCH:
-            yield some
-            some, held = [], 0
-        some.append(problem)
-        held += rows[problem.id]
-    if some:
-        yield some
+def _one_by_one(
+    policy: Policy, found: Iterable[Ordered], solved: Collection[str] | None
+) -> tuple[list[Selection], int]:
+    """Replay each problem; also count those of a live run that were never `solved`, nor can be."""
+    rows: list[Selection] = []
+    unsolved: list[NotRecorded] = []
+    for (problem, recorded), order in found:
+        try:
+            rows.append(replay(policy, problem, recorded, order)[0])
+        except NotRecorded as error:
+            if solved is None or problem.id in solved:
+                raise
+            unsolved.append(error)
+    if unsolved and not rows:
+        raise unsolved[0]
+    return rows, len(unsolved)
 
 
-def _verifier_names(run: Run) -> dict[str, tuple[str, ...]]:
-    """Return what each verifier may be called: its id, and its name where only one has it."""
-    found = run.scan(Verdict, ("verifier_id",))
-    ids = [found.categories["verifier_id"][code] for code in np.unique(found["verifier_id"])]
-    uses = Counter(i.partition("@")[0] for i in ids)
-    return {i: (i, n) if uses[n := i.partition("@")[0]] == 1 and n != i else (i,) for i in ids}
+def _together(policy: Index, found: Iterable[Ordered], meaning: Meaning) -> list[Selection]:
+    """Replay the problems that share the budget, all that there are where none was solved live."""
+    shared = set(meaning.problems)
+    every = [(row, order) for row, order in found if not shared or row[0].id in shared]
+    every.sort(key=lambda pair: pair[0][0].id)
+    together = replay_together(policy, [row for row, _ in every], [order for _, order in every])
+    return [selected for selected, _ in together]
 
 
 def _orders(recorded: Recorded, rng: np.random.Generator | None) -> dict[str, Sequence[int]]:

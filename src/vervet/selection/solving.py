@@ -8,18 +8,19 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vervet.engines import Engine, Local, Meter, bridge, fill
 from vervet.errors import ConfigError, VervetError
-from vervet.policies.flow import Policy, name_of, selection
+from vervet.policies.flow import Policy, billed, name_of, selection
 from vervet.policies.index import Index
-from vervet.selection.driving import Drive, Known, Parts, Row, place
+from vervet.selection.claiming import Claimed, Work
+from vervet.selection.driving import Drive, Parts, Row, place
+from vervet.selection.meaning import Meaning, refuse_another, remember
 from vervet.selection.rounds import Rounds, Turn
-from vervet.selection.selecting import Selected, summary
+from vervet.selection.selecting import Selected, selections, summary
 from vervet.store import Run
 from vervet.types import (
-    Outcome,
     Problem,
     Sample,
     Sampler,
@@ -110,10 +111,16 @@ class _Solving:
         self.spent: Counter[str] = Counter()
         self.run = run
         self.policy = policy
+        self.policy_id = name_of(policy)
         self.samplers = dict(samplers)
         self.verifiers = dict(verifiers)
         self.failures: Counter[str] = Counter()
         self.described: set[str] = set()
+        models = {name: sampler.id for name, sampler in self.samplers.items()}
+        self.meaning = Meaning(
+            {"": next(iter(models.values()), ""), **models},
+            {name: verifier.id for name, verifier in self.verifiers.items()},
+        )
 
     async def solve(self, problems: list[Problem], engine: Engine | None, watch: Watcher) -> Solved:
         """Describe who takes part, then fill the selections."""
@@ -123,54 +130,70 @@ class _Solving:
             self.run.describe("samplers", sampler.id, sampler.describe())
         for verifier in self.verifiers.values():
             self.run.describe("verifiers", verifier.id, getattr(verifier, "describe", dict)())
-        done = {row.problem_id for row in self._selections()}
-        left = iter([problem for problem in problems if problem.id not in done])
-        self.meter = Meter("solve", watch, total=len(problems), done=len(done))
-
-        async def take() -> Problem | None:
-            return next(left, None)
-
+        done = {row.problem_id for row in self._begin()}
+        left = [problem for problem in problems if problem.id not in done]
+        self.meter = Meter("solve", watch, total=len(problems), done=len(problems) - len(left))
         try:
-            if isinstance(self.policy, Index):
-                if len(done) < len(problems):
-                    await self._together(self.policy, problems, engine or Local())
-            else:
-                await fill(take, self._work, self._keep, self._ended, engine=engine or Local())
+            await self._fill(problems, left, engine or Local())
         finally:
             self.meter.tell()
             for part in (*self.samplers.values(), *self.verifiers.values()):
                 if close := getattr(part, "aclose", None):
                     await close()
-        rows = self._selections()
-        selected = summary(name_of(self.policy), rows) if rows else None
+        rows = selections(self.run, self.policy)
+        selected = summary(self.policy_id, rows) if rows else None
         return Solved(
-            selected, len(done), self.failures.total(), dict(self.failures.most_common()),
-            **self.spent,
+            selected, len(problems) - len(left), self.failures.total(),
+            dict(self.failures.most_common()), **self.spent,
         )  # fmt: skip
 
-    def _selections(self) -> list[Selection]:
-        where = {"policy_id": name_of(self.policy)}
-        return [row for rows in self.run.read(Selection, where) for row in rows]
+    def _begin(self) -> list[Selection]:
+        """Record what the policy's names mean; return its selections so far."""
+        solved = selections(self.run, self.policy)
+        refuse_another(self.run, self.policy_id, self.meaning, solved)
+        if not isinstance(self.policy, Index):
+            remember(self.run, self.policy_id, self.meaning)
+        return solved
 
-    async def _together(self, policy: Index, problems: list[Problem], engine: Engine) -> None:
+    async def _fill(self, problems: list[Problem], left: list[Problem], engine: Engine) -> None:
+        samplers = [sampler.id for sampler in self.samplers.values()]
+        if isinstance(self.policy, Index):
+            # the order of the problems settles ties, here and in a replay
+            problems = sorted(problems if left else [], key=lambda problem: problem.id)
+            self.claimed = Claimed(self.run, problems, samplers)
+        else:
+            self.claimed = Claimed(self.run, left, samplers)
+        try:
+            if isinstance(self.policy, Index):
+                await self._together(self.policy, await self.claimed.all(), engine)
+            else:
+                await fill(self.claimed.take, self._work, self._keep, self._ended, engine=engine)
+        finally:
+            self.claimed.release_all()
+
+    async def _together(self, policy: Index, works: list[Work], engine: Engine) -> None:
         """Let the problems share one budget. Where one fails, nothing is selected in this call."""
+        if not works:
+            return
         parts = Parts(self.samplers, self.verifiers)
-        known = [await asyncio.to_thread(recorded, self.run, problem) for problem in problems]
-        drives = [Drive(policy, p, parts, k) for p, k in zip(problems, known, strict=True)]
+        drives = [Drive(policy, problem, parts, known) for problem, known in works]
         rounds = Rounds(policy, drives)
 
         def ended(turn: Turn, error: VervetError | None) -> None:
             rounds.ended(failed=error is not None)
             if error is not None:
-                self._ended(problems[turn[0]], error)
+                self._ended(works[turn[0]], error)
 
         await fill(rounds.take, rounds.work, self._keep, ended, engine=engine)
         if rounds.choices is not None:
+            shared = tuple(problem.id for problem, _ in works)
+            remember(self.run, self.policy_id, replace(self.meaning, problems=shared))
             chosen = zip(drives, rounds.choices, strict=True)
             await self._keep([selection(policy, d.problem, d.pool, c) for d, c in chosen])
 
     async def _keep(self, rows: list[Row]) -> None:
         await asyncio.to_thread(self._store, rows)
+        self.claimed.release(row.problem_id for row in rows if isinstance(row, Selection))
         self.meter.add(
             sum(isinstance(row, Selection) for row in rows),
             tokens=sum(row.completion_tokens or 0 for row in rows if isinstance(row, Sample)),
@@ -182,6 +205,7 @@ class _Solving:
             self._describe_turn(name)
         for table in TABLES:
             self.run.append([row for row in rows if isinstance(row, table)])
+            self.run.tidy(table)
 
     def _describe_turn(self, name: str) -> None:
         """Record what a later turn is of: the model's settings, the verifier and the turn."""
@@ -194,19 +218,19 @@ class _Solving:
                     "samplers", name, {**settings, "model": model, "revises": sampler.id}
                 )
 
-    def _ended(self, problem: Problem, error: VervetError | None) -> None:
+    def _ended(self, work: Work, error: VervetError | None) -> None:
         if isinstance(error, ConfigError):
             raise error
         if error is not None:
             self.failures[str(error)] += 1
             self.meter.add(failed=1)
             self.run.log(
-                [{"event": "solve failed", "problem_id": problem.id, "reason": str(error)}]
+                [{"event": "solve failed", "problem_id": work[0].id, "reason": str(error)}]
             )
 
-    async def _work(self, problem: Problem) -> AsyncGenerator[Row, None]:
+    async def _work(self, work: Work) -> AsyncGenerator[Row, None]:
         """Drive the policy on one problem and yield every new row."""
-        known = await asyncio.to_thread(recorded, self.run, problem)
+        problem, known = work
         parts, fresh = Parts(self.samplers, self.verifiers), []
         drive = Drive(self.policy, problem, parts, known, ahead=self.ahead)
         try:
@@ -217,21 +241,6 @@ class _Solving:
         finally:
             used = {place(sample) for sample in drive.pool.samples}
             spare = [sample for sample in fresh if place(sample) not in used]
-            tokens = sum(sample.completion_tokens or 0 for sample in spare)
+            tokens = sum(billed(sample) for sample in spare)
             counts = {"unused": len(spare), "unused_tokens": tokens, "cancelled": drive.cancelled}
             self.spent.update(counts)
-
-
-def recorded(run: Run, problem: Problem) -> Known:
-    """Return what a run has of a problem; verdicts that are errors are asked for again."""
-    where = {"problem_id": problem.id}
-    samples = [row for rows in run.read(Sample, where) for row in rows]
-    verdicts = [row for rows in run.read(Verdict, where) for row in rows]
-    return Known(
-        {place(row): row for row in samples},
-        {
-            (*place(row), row.verifier_id, row.trial): row
-            for row in verdicts
-            if row.outcome is not Outcome.ERROR
-        },
-    )

@@ -15,6 +15,7 @@ A run is a folder, local or at an fsspec URL, of format version {version}:
 run.json                  format version and the run's seed
 problems/  samples/  verdicts/  selections/      one folder of Parquet shards for each table
 samplers/  verifiers/     one small JSON file for each: its id and its settings, never a key
+policies/                 the same for each policy solved live: whom its names mean
 log/                      JSON lines: failed requests, shards set aside
 tmp/                      files being written; swept when an hour old
 claims.lock               empty; which process draws or judges what, as locks that end with it

@@ -1,4 +1,4 @@
-"""The small files of a run: its card, the settings of samplers and verifiers, the log."""
+"""The small files of a run: its card, settings of samplers, verifiers and policies, the log."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from vervet.errors import StoreError
 from vervet.store.places import Place, shard_name, writing
 from vervet.store.schema import FORMAT
 
-Kind = Literal["samplers", "verifiers"]
+Kind = Literal["samplers", "verifiers", "policies"]
 CARD = "run.json"
 LONGEST_NAME = 150
 _logger = logging.getLogger("vervet")
