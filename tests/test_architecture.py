@@ -9,7 +9,7 @@ import pytest
 SRC = Path(__file__).parent.parent / "src" / "vervet"
 
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("types", "errors", "registry"),
+    ("types", "errors", "registry", "waits"),
     ("stats", "policies", "costs"),
     ("store", "problems", "models", "verifiers", "engines"),
     ("sampling", "verification", "calibration", "selection", "transfer"),

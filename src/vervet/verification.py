@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from vervet import waits
 from vervet.engines import Channel, Engine, Local, Meter, Worker, WorkerLostError, bridge, fill
 from vervet.errors import AccessError, ConfigError, StoreError, VervetError
 from vervet.store import Run
@@ -158,6 +159,7 @@ class Judging:
 
     async def run(self, fresh: Channel[Sample] | None, /) -> Judged:
         """Judge what is recorded, and `fresh` samples until they end."""
+        self.meter.waits = waits.opened()
         lanes = getattr(self.verifier, "concurrency", None) or self.engine.concurrency
         supply = Supply(self.backlog if self.ours else None, fresh, self.trials)
         judges = Judges(self.verifier, self.problems)
@@ -175,6 +177,7 @@ class Judging:
 
     async def _keep(self, verdicts: list[Verdict]) -> None:
         if not verdicts:
+            self.meter.add()
             return
         await asyncio.to_thread(self._store, verdicts)
         outcomes = Counter(verdict.outcome for verdict in verdicts)

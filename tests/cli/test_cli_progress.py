@@ -78,6 +78,41 @@ def test_no_line_is_longer_than_the_terminal(
     assert 50 < max(map(len, terminal.screen())) <= 60
 
 
+def test_what_is_waited_for_has_a_line_of_its_own_while_it_lasts(terminal: Terminal) -> None:
+    with redirect_stderr(terminal), watching() as watch:
+        watch(Progress("sample", 1, 10))
+        watch(Progress("verify exact", 1, 10))
+        watch(Progress("sample", 2, 10, note="waiting 12 s: HTTP 429 from host (3 of 5)"))
+        assert [line.strip()[:12] for line in terminal.screen()] == [
+            "sample ━━━━━", "waiting 12 s", "verify exact", ""
+        ]  # fmt: skip
+        watch(Progress("sample", 3, 10))
+    first, second, rest = terminal.screen()
+    assert "3/10" in first
+    assert "1/10" in second
+    assert not rest
+
+
+def test_a_narrow_terminal_shortens_the_bar_before_the_words(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    with redirect_stderr(terminal), watching() as watch:
+        watch(Progress("verify gsm8k", 1_000, 2_000, tokens=123_456, note="w" * 99))
+    bar, note, _ = terminal.screen()
+    assert bar.endswith("1,000/2,000  123,456 tokens")
+    assert (len(bar) <= 60, len(note)) == (True, 59)
+
+
+def test_a_log_says_at_once_what_is_waited_for_and_then_now_and_then() -> None:
+    plain = io.StringIO()
+    with redirect_stderr(plain), watching() as watch:
+        watch(Progress("sample", 0, 2))
+        for left in range(12, 0, -1):
+            watch(Progress("sample", 0, 2, note=f"waiting {left} s: HTTP 429 from host (3 of 5)"))
+    assert plain.getvalue() == "sample 0/2  waiting 12 s: HTTP 429 from host (3 of 5)\n"
+
+
 def test_no_dollars_are_no_zero(terminal: Terminal) -> None:
     with redirect_stderr(terminal), watching() as watch:
         watch(Progress("sample", 1, 10))

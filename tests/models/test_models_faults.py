@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from vervet.engines import Local
 from vervet.errors import AccessError, ConfigError, ModelError
 from vervet.models.concurrency import START
 from vervet.models.openai_api import OpenAI
@@ -22,7 +24,7 @@ from vervet.models.openai_settings import Generation, Link
 from vervet.models.openai_transport import Transport
 from vervet.sampling import sample
 from vervet.store import open_run
-from vervet.types import Problem
+from vervet.types import Problem, Progress
 
 Body = dict[str, Any]
 HTML = "<!doctype html><html><head><title>502 Bad Gateway</title></head><body>x</body></html>"
@@ -106,6 +108,44 @@ async def test_tries_are_bounded_and_the_error_says_what_and_why(
     assert len(str(error.value)) < 600
     assert "\n" not in str(error.value)
     assert "sk-secret" not in str(error.value)
+
+
+WAITED = {
+    "429": (r"HTTP 429: slow down from 127.0.0.1:\d+ \(1 of 8\)", "1"),
+    "500": (r"HTTP 500: boom from 127.0.0.1:\d+ \(1 of 8\)", None),
+}
+
+
+@pytest.mark.parametrize("name", WAITED)
+async def test_a_watcher_is_told_what_is_waited_for_while_it_lasts(
+    lab: ModuleType, tmp_path: Path, name: str
+) -> None:
+    says, after = WAITED[name]
+
+    async def at_first(body: Body, count: int) -> Any:
+        fault = FAULTS[name]()
+        if after:
+            fault.headers["Retry-After"] = after
+        return fault if count == 1 else await lab.obliging(body, count)
+
+    told: list[Progress] = []
+    async with lab.serve(at_first) as endpoint:
+        model = lab.model(endpoint, link={"longest_wait": 1})
+        engine = Local(batch_seconds=0.02)
+        run = open_run(tmp_path)
+        await asyncio.to_thread(
+            sample, run, [lab.PROBLEM], model, n=2, engine=engine, watch=told.append
+        )
+    notes = [progress.note for progress in told]
+    assert any(re.fullmatch(rf"waiting 1 s: {says}", note) for note in notes)
+    assert notes[-1] == ""
+
+
+async def test_an_address_where_nobody_listens_is_said_in_plain_words(lab: ModuleType) -> None:
+    async with lab.serve(lab.obliging) as endpoint:
+        url = endpoint.url
+    with pytest.raises(ModelError, match=r"no connection: Connection refused \(after 3 tries\)"):
+        await lab.drawn(at(url), 1)
 
 
 async def test_samples_that_came_stand(lab: ModuleType) -> None:

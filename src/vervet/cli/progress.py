@@ -1,5 +1,6 @@
 """A bar with rate, tokens, cost and time left on a terminal; plain lines elsewhere."""
 
+import os
 import shutil
 import sys
 import time
@@ -11,7 +12,8 @@ from typing import TextIO
 from vervet.types import Progress, Watcher
 
 LINE_EVERY_SECONDS = 5.0
-BAR_CELLS = 32
+BAR_CELLS, FEWEST_CELLS = 32, 8
+"""Of a bar; where the words need the room, it is shorter."""
 UP, CLEAR, BOLD, DIM, PLAIN = "\x1b[{}A", "\x1b[2K", "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
@@ -20,7 +22,7 @@ def watching(*, quiet: bool = False) -> Iterator[Watcher]:
     """Yield a watcher that draws on stderr, so that stdout stays for results."""
     if quiet:
         yield lambda _: None
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         bars = _Bars(sys.stderr)
         above = _Above(bars)
         with redirect_stderr(above):
@@ -47,52 +49,64 @@ class _Pace:
 
 
 class _Bars:
-    """One line per verb, drawn over the lines before."""
+    """One line per verb, and one for what it waits for, drawn over the lines before."""
 
     def __init__(self, terminal: TextIO) -> None:
         self.terminal = terminal
-        self.lines: dict[str, tuple[str, str]] = {}
-        """Bar and words of each verb."""
+        self.last: dict[str, tuple[Progress, str]] = {}
+        """What each verb said last, and its words."""
+        self.height = 0
+        """Lines that stand there."""
         self.pace = _Pace()
 
     def __call__(self, progress: Progress, /) -> None:
-        above = len(self.lines)
-        self.lines[progress.verb] = self._bar(progress), self._told(progress)
-        self.draw(above)
+        self.last[progress.verb] = progress, self._told(progress)
+        self.draw()
 
-    def draw(self, above: int) -> None:
-        """Draw all lines, over the `above` lines that stand there."""
-        start = UP.format(above) if above else ""
-        wide = max(map(len, self.lines), default=0)
-        room = max(shutil.get_terminal_size().columns - wide - BAR_CELLS - 3, 0)
-        lines = [
-            f"{CLEAR}{BOLD}{verb:>{wide}}{PLAIN} {bar} {told[:room]}\n"
-            for verb, (bar, told) in self.lines.items()
-        ]
-        self.terminal.write(start + "".join(lines))
+    def draw(self, above: str = "") -> None:
+        """Draw all lines over those that stand there, whole lines of `above` before them."""
+        start = UP.format(self.height) if self.height else ""
+        lines = [line for verb in self.last for line in self._lines(verb)]
+        clear = "\x1b[J" if above or len(lines) < self.height else ""
+        drawn = "".join(f"{CLEAR}{line}\n" for line in lines)
+        self.terminal.write(start + clear + above + drawn)
         self.terminal.flush()
+        self.height = len(lines)
 
-    def say(self, text: str) -> None:
-        """Write whole lines above the bars."""
-        above = len(self.lines)
-        start = UP.format(above) + "\x1b[J" if above else ""
-        self.terminal.write(start + text)
-        self.draw(0)
-
-    def _bar(self, progress: Progress) -> str:
-        share = progress.done / progress.total if progress.total else 1.0
-        full = round(BAR_CELLS * min(share, 1.0))
-        return "━" * full + DIM + "━" * (BAR_CELLS - full) + PLAIN
+    def _lines(self, verb: str) -> list[str]:
+        progress, told = self.last[verb]
+        columns, wide = shutil.get_terminal_size().columns, max(map(len, self.last))
+        cells = max(min(BAR_CELLS, columns - wide - len(told) - 3), FEWEST_CELLS)
+        room = max(columns - wide - cells - 3, 0)
+        line = f"{BOLD}{verb:>{wide}}{PLAIN} {_bar(progress, cells)} {told[:room]}"
+        note = progress.note[: max(columns - wide - 2, 0)]
+        return [line, f"{'':>{wide}} {DIM}{note}{PLAIN}"] if note else [line]
 
     def _told(self, progress: Progress) -> str:
         speed, left = self.pace.of(progress)
         parts = [
             f"{progress.done:,}/{progress.total:,}",
-            f"{speed:,.0f}/s" if speed else "",
+            _speed(speed),
             _extra(progress),
             _clock(left) if left else "",
         ]
         return "  ".join(part for part in parts if part)
+
+
+def _bar(progress: Progress, cells: int) -> str:
+    share = progress.done / progress.total if progress.total else 1.0
+    full = int(cells * min(share, 1.0))
+    return "━" * full + DIM + "━" * (cells - full) + PLAIN
+
+
+def _speed(each_second: float) -> str:
+    """Return how quickly it goes; nothing where it hardly does.
+
+    >>> _speed(1234.5), _speed(0.31), _speed(0.0)
+    ('1,234/s', '0.3/s', '')
+    """
+    said = f"{each_second:,.0f}" if each_second >= 9.5 else f"{each_second:.1f}"  # noqa: PLR2004 - two digits
+    return "" if said == "0.0" else f"{said}/s"
 
 
 class _Above(TextIOBase):
@@ -106,7 +120,7 @@ class _Above(TextIOBase):
         """Show the lines that are whole."""
         whole, newline, self.rest = (self.rest + text).rpartition("\n")
         if newline:
-            self.bars.say(whole + newline)
+            self.bars.draw(whole + newline)
         return len(text)
 
     def end(self) -> None:
@@ -131,12 +145,13 @@ def _clock(seconds: float) -> str:
 
 
 class _Lines:
-    """A line now and then, and always the last one."""
+    """A line now and then, one when the first wait begins, and always the last one."""
 
     def __init__(self) -> None:
         self.last: dict[str, float] = {}
         self.pace = _Pace()
         self.ended: set[str] = set()
+        self.waited: set[str] = set()
 
     def __call__(self, progress: Progress, /) -> None:
         now = time.monotonic()
@@ -144,16 +159,20 @@ class _Lines:
         due = now - self.last.get(progress.verb, now) >= LINE_EVERY_SECONDS
         self.last.setdefault(progress.verb, now)
         ended = progress.done >= progress.total
-        if progress.verb in self.ended or not (due or ended):
+        waits = bool(progress.note) and progress.verb not in self.waited
+        if progress.verb in self.ended or not (due or ended or waits):
             return
+        if progress.note:
+            self.waited.add(progress.verb)
         if ended:
             self.ended.add(progress.verb)
         self.last[progress.verb] = now
         parts = [
             f"{progress.verb} {progress.done:,}/{progress.total:,}",
-            f"{speed:,.0f}/s" if speed else "",
+            _speed(speed),
             _extra(progress),
             f"{left:,.0f} s left" if left else "",
+            progress.note,
         ]
         sys.stderr.write("  ".join(p for p in parts if p) + "\n")
 
@@ -163,6 +182,5 @@ def _extra(progress: Progress) -> str:
         f"{progress.tokens:,} tokens" if progress.tokens else "",
         f"${progress.dollars:,.4f}" if progress.dollars is not None else "",
         f"{progress.failed:,} failed" if progress.failed else "",
-        progress.note,
     ]
     return "  ".join(p for p in parts if p)

@@ -2,6 +2,7 @@
 
 import time
 
+from vervet import waits
 from vervet.types import Progress, Watcher
 
 INTERVAL_SECONDS = 0.2
@@ -17,6 +18,8 @@ class Meter:
         self.failed = 0
         self.tokens = 0
         self.dollars: float | None = None
+        self.waits = waits.Waits()
+        """Of the stage whose meter this is: its own, once it watches them."""
         self.started = time.monotonic()
         self._watch = watch
         self._told = 0.0
@@ -42,5 +45,8 @@ class Meter:
         """Tell the watcher now."""
         self._told = time.monotonic()
         self._watch(
-            Progress(self.verb, self.done, self.total, self.failed, self.tokens, self.dollars)
-        )
+            Progress(
+                self.verb, self.done, self.total, self.failed, self.tokens, self.dollars,
+                note=str(self.waits),
+            )
+        )  # fmt: skip

@@ -3,15 +3,18 @@
 import asyncio
 import json
 import logging
+import os
 from collections.abc import AsyncGenerator, Callable
 from importlib import import_module
 from importlib.util import find_spec
 from time import monotonic
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 import numpy as np
 
+from vervet import waits
 from vervet.errors import ModelError, hidden, masked, shown
 from vervet.models.concurrency import Connections
 from vervet.models.openai_errors import Kind, Refused, Trouble, judge, one_line
@@ -23,6 +26,8 @@ T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 FIRST_WAIT = 0.5
 CONNECT_SECONDS = 30.0
+LONGEST_WHY = 80
+"""Characters of what a person is told of a failure that is tried again."""
 GRAVE = 3
 """Tries that a timeout, or a server never reached, counts for."""
 KEEPALIVE_SECONDS = 30.0
@@ -80,14 +85,22 @@ class Transport:
                 return reply, monotonic() - sent_at
             finally:
                 self.connections.release()
-            spent += GRAVE * trouble.grave or 1
+            cost = GRAVE * trouble.grave or 1
+            spent += cost
             if spent >= self._link.tries:
                 raise ModelError(self._gave_up(trouble, attempts)) from trouble
-            await asyncio.sleep(self._wait(attempts, trouble))
+            seconds = self._wait(attempts, trouble)
+            most = attempts + -(-(self._link.tries - spent) // cost)
+            waits.tell(seconds, self._why(trouble, f"{attempts} of {most}"))
+            await asyncio.sleep(seconds)
 
     def _gave_up(self, trouble: Trouble, attempts: int) -> str:
         tries = f"after {attempts} tries" if attempts > 1 else "one try"
         return self.masked(f"{shown(self.url)}: {trouble} ({tries})")
+
+    def _why(self, trouble: Trouble, tries: str) -> str:
+        said = one_line(self.masked(str(trouble)), LONGEST_WHY)
+        return f"{said} from {urlsplit(shown(self.url)).netloc} ({tries})"
 
     def masked(self, text: str) -> str:
         """Return `text` without what is secret, should a server or a library have echoed it."""
@@ -199,9 +212,19 @@ def _as_trouble(failure: Trouble | Malformed) -> Trouble:
 def _broken(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientPayloadError):
         return one_line(f"the reply broke off: {error}")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return one_line(f"no connection: {_reason(error.os_error)}")
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection without a reply"
     return one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+
+
+def _reason(error: OSError) -> str:
+    """Return what the system calls it; asyncio's own words repeat the address."""
+    try:
+        return os.strerror(error.errno or 0) if (error.errno or 0) > 0 else str(error.strerror)
+    except ValueError:
+        return str(error)
 
 
 async def _keep_session(link: Link) -> AsyncGenerator[aiohttp.ClientSession]:

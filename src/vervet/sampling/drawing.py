@@ -13,6 +13,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from vervet import waits
 from vervet.engines import Channel, Engine, Meter, Worker, WorkerLostError, fill
 from vervet.errors import AccessError, ConfigError, ModelError, VervetError, boundary
 from vervet.sampling.requests import Request, Requests
@@ -138,6 +139,7 @@ class Drawing:
         )  # fmt: skip
 
     async def _fill(self) -> None:
+        self.meter.waits = waits.opened()
         async with self.engine.spread(Draws(self.sampler)) as draws:
             try:
                 await fill(

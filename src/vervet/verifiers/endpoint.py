@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
+from vervet import waits
 from vervet.errors import ConfigError, VerifierError, hidden, masked, shown
 
 RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
@@ -47,7 +48,9 @@ class Endpoint:
                 why, wait = self._masked(f"{type(cause).__name__}: {cause}".rstrip(": ")), None
             if attempt + 1 < self.tries:
                 backoff = FIRST_WAIT * 2**attempt
-                await asyncio.sleep(min(LONGEST_WAIT, backoff if wait is None else wait))
+                seconds = min(LONGEST_WAIT, backoff if wait is None else wait)
+                waits.tell(seconds, f"{why} from {place.hostname} ({attempt + 1} of {self.tries})")
+                await asyncio.sleep(seconds)
         where = shown(self.base_url)
         raise VerifierError(f"{where}: {self.tries} tries failed, the last: {why}")
 
