@@ -3,18 +3,20 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vervet import waits
 from vervet.engines import Local
-from vervet.errors import AccessError, ConfigError, SandboxError
+from vervet.errors import AccessError, ConfigError, ModelError, SandboxError, VerifierError
 from vervet.sampling import sample
 from vervet.store import Run, open_run
 from vervet.types import Outcome, Problem, Progress, Sample, Verdict
 from vervet.verification import Judging, verify
+from vervet.verifiers.combine import all_of
 
 PROBLEMS = [Problem(f"p{i}", "?", {"answer": str(i)}) for i in range(3)]
 FAST = Local(concurrency=4, batch_rows=50, batch_seconds=0.05)
@@ -150,6 +152,59 @@ def test_a_key_that_is_refused_stops_at_once(run: Run) -> None:
     with pytest.raises(ConfigError, match=r"HTTP 401: wrong key\. Check the key"):
         verify(run, exact, engine=FAST)
     assert len(exact.judged) < 60
+
+
+class Distant(Exact):
+    """Asks an address that answers so often and then is dead; some failures are no one's fault."""
+
+    def __init__(self, answers: int, silent: Collection[int] = ()) -> None:
+        super().__init__()
+        self.left = answers
+        self.silent = silent
+
+    async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
+        await asyncio.sleep(0)
+        if sample.index in self.silent:
+            raise VerifierError("the judge said neither Yes nor No")
+        self.left -= 1
+        if self.left < 0:
+            waits.failed("http://judge")
+            raise ModelError("http://judge: HTTP 503 (after 8 tries)")
+        waits.answered("http://judge")
+        return await super().verify(problem, sample, trial)
+
+
+def test_an_endpoint_that_died_is_given_up_and_what_finished_is_kept(tmp_path: Path) -> None:
+    run = open_run(tmp_path)
+    sample(run, PROBLEMS, Model(), n=200, engine=FAST)
+    judged = verify(run, Distant(100), engine=FAST)
+    assert judged.accepted + judged.rejected == 100
+    assert 2 * FAST.concurrency <= judged.errors < 4 * FAST.concurrency
+    assert judged.untried == 600 - 100 - judged.errors
+    assert judged.wanted == 600
+    assert f"left {judged.untried} untried" in str(judged)
+    again = verify(run, Exact(), engine=FAST)
+    assert (again.present, again.retried) == (100, judged.errors)
+    assert (again.accepted + again.rejected, again.untried) == (500, 0)
+
+
+def test_failures_that_are_not_the_endpoints_end_nothing(run: Run) -> None:
+    judged = verify(run, Distant(1_000, silent=range(1, 20)), engine=FAST)
+    assert (judged.errors, judged.untried) == (57, 0)
+
+
+def test_a_dead_judge_ends_nothing_where_other_parts_decide(run: Run) -> None:
+    judged = verify(run, all_of((Exact(), Distant(0))), engine=FAST)
+    assert (judged.rejected, judged.errors, judged.untried) == (54, 6, 0)
+
+
+def test_sampling_goes_on_when_its_judge_is_given_up(run: Run) -> None:
+    drawn = sample(run, PROBLEMS, Model(), n=200, then=[Judging(run, Distant(50))], engine=FAST)
+    (judged,) = drawn.then
+    assert drawn.drawn == 540
+    assert judged.accepted + judged.rejected == 50
+    assert judged.untried > 0
+    assert verify(run, Exact()).untried == 0
 
 
 HOLDER = """

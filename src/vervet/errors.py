@@ -13,6 +13,7 @@
 A wrong candidate is never an error: it is a `Verdict`.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -68,6 +69,17 @@ def boundary(error: type[VervetError], what: str) -> Iterator[None]:
         raise
     except Exception as cause:
         raise error(f"{what}: {type(cause).__name__}: {cause}") from cause
+
+
+def unreached(error: OSError) -> str:
+    """Say why there is no connection, in the system's words; libraries repeat the address.
+
+    >>> unreached(ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 9)"))
+    'no connection: Connection refused'
+    """
+    number = error.errno or 0
+    said = os.strerror(number) if number > 0 else error.strerror or type(error).__name__
+    return f"no connection: {said}"
 
 
 def shown(url: str) -> str:

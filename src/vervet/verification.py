@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from vervet.types import Outcome, Problem, Sample, Verdict, Verifier, Watcher, s
 
 VERDICT_GROUP = ("problem_id", "sampler_id", "trial")
 VERDICT_KEY = (*VERDICT_GROUP, "index")
+PATIENCE = 2
+"""Rounds of nothing but failures of an endpoint, one request per lane each, after which we stop."""
 TRIES = 5
 """Workers that may be lost over one judgement."""
 NONE = np.empty(0, dtype=np.int32)
@@ -44,6 +47,8 @@ class Judged:
     seconds: float = 0.0
     elsewhere: int = 0
     """Recorded before and left to another process, which judges the run with this verifier."""
+    untried: int = 0
+    """Left when nothing but failures had come back for some time."""
 
     def __str__(self) -> str:
         made = self.accepted + self.rejected
@@ -54,6 +59,8 @@ class Judged:
         if self.errors:
             lines.append(f"failed to judge {self.errors:,}; the same command tries them again:")
             lines += [f"  {count:,} × {reason}" for reason, count in self.reasons.items()]
+        if self.untried:
+            lines.append(f"left {self.untried:,} untried: the endpoint had failed all the time")
         return "\n".join(lines)
 
 
@@ -75,7 +82,8 @@ def verify(
 ) -> Judged:
     """Judge every sample that has no verdict of `verifier`, or only an error; store as they come.
 
-    `samplers` limits it to samples of these ids. An interrupt keeps everything that finished.
+    `samplers` limits it to samples of these ids. An interrupt keeps everything that finished. An
+    endpoint that fails twice as often in a row as it is asked at once is given up.
 
     Raises:
         ConfigError: trials < 1, another process judges this run with this verifier now, or the
@@ -119,6 +127,9 @@ class Judging:
         self.watch = watch
         self.outcomes: Counter[Outcome] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.errors_in_row = 0
+        self.tired = False
+        """Whether the endpoint is given up."""
         self.ours = False
         """Whether what is recorded is for this process to judge."""
         self._scope = f"verify {verifier.id} {self.samplers or 'all'}"
@@ -163,10 +174,15 @@ class Judging:
         lanes = getattr(self.verifier, "concurrency", None) or self.engine.concurrency
         supply = Supply(self.backlog if self.ours else None, fresh, self.trials)
         judges = Judges(self.verifier, self.problems)
+
+        async def take() -> Item | None:
+            self.tired = self.tired or self._in_vain() >= PATIENCE * lanes
+            return None if self.tired else await supply.take()
+
         try:
             async with self.engine.spread(judges) as spread:
                 await fill(
-                    supply.take, Complete(spread, judges), self._keep, _ended,
+                    take, self._counting(Complete(spread, judges)), self._keep, _ended,
                     engine=self.engine, concurrency=lanes,
                 )  # fmt: skip
         finally:
@@ -174,6 +190,22 @@ class Judging:
             self.meter.tell()
             await judges.aclose()
         return self._judged()
+
+    def _counting(self, complete: "Complete") -> Worker[Item, Verdict]:
+        """Count the errors in a row while judgements are made."""
+
+        async def worker(item: Item) -> AsyncGenerator[Verdict, None]:
+            async with aclosing(complete(item)) as verdicts:
+                async for verdict in verdicts:
+                    failed = verdict.outcome is Outcome.ERROR
+                    self.errors_in_row = self.errors_in_row + 1 if failed else 0
+                    yield verdict
+
+        return worker
+
+    def _in_vain(self) -> int:
+        """Return how many requests to one address, and judgements, failed in a row."""
+        return min(self.errors_in_row, max(self.meter.waits.failures.values(), default=0))
 
     async def _keep(self, verdicts: list[Verdict]) -> None:
         if not verdicts:
@@ -195,10 +227,12 @@ class Judging:
         accepted, rejected = self.outcomes[Outcome.ACCEPT], self.outcomes[Outcome.REJECT]
         errors = self.outcomes[Outcome.ERROR]
         present = self.backlog.present
+        made = accepted + rejected + errors
+        untried = max(self.meter.total - present - made, 0) if self.tired else 0
         return Judged(
-            self.verifier.id, present + accepted + rejected + errors, present, accepted, rejected,
+            self.verifier.id, present + made + untried, present, accepted, rejected,
             errors, self.backlog.retried if self.ours else 0, dict(self.reasons.most_common(20)),
-            self.meter.seconds, 0 if self.ours else self.backlog.left,
+            self.meter.seconds, 0 if self.ours else self.backlog.left, untried,
         )  # fmt: skip
 
 

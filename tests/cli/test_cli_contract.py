@@ -314,6 +314,22 @@ def test_nothing_done_is_a_failure_that_names_the_first_reason(call: Called, tab
     assert "none of 24 samples could be judged: the problem has no reference answer" in err
 
 
+def test_a_dead_endpoint_is_given_up_with_one_line_and_the_rest_is_judged_later(
+    call: Called,
+) -> None:
+    rows = ["problem,text"] + [f"p{i},{i}" for i in range(1_000)]
+    Path("t.csv").write_text("\n".join(rows))
+    call("import", "table", "t.csv", "r")
+    dead = "reward:model=m,base_url=http://127.0.0.1:9,tries=1"
+    code, out, err = call("verify", "r", "--verifier", dead, "--json")
+    judged = json.loads(out)
+    assert (code, judged["errors"] + judged["untried"]) == (1, 1_000)
+    assert 128 <= judged["errors"] < 256
+    assert "none of 1,000 samples could be judged: http://127.0.0.1:9: " in err.splitlines()[-1]
+    code, out, err = call("verify", "r", "--verifier", dead, "--json")
+    assert (code, json.loads(out)["retried"]) == (1, judged["errors"])
+
+
 def test_a_dry_run_counts_what_is_missing_and_makes_no_run(call: Called, tmp_path: Path) -> None:
     asked = ("-m", "marmoset", "--dataset", "embedded", "--limit", "2")
     code, out, _ = call("sample", "r", *asked, "-n", "5000000", "--dry-run", "--json")

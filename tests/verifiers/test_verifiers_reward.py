@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from vervet.errors import ConfigError, VerifierError
+from vervet import waits
+from vervet.errors import AccessError, ConfigError, VerifierError
 from vervet.types import Outcome, Problem, Sample
 from vervet.verifiers.reward import Form, filled, numbers, reward
 
@@ -162,6 +163,30 @@ async def test_an_address_with_secrets_is_asked_whole_and_shown_without() -> Non
     for text in (str(refused.value), repr(verifier)):
         assert "passw0rd" not in text
         assert "t0ken" not in text
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_key_that_is_refused_ends_it_all(status: int) -> None:
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.Response(status=status, text="no such key")
+
+    app = web.Application()
+    app.router.add_post("/{rest:.*}", refuse)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    verifier = reward("rm", base_url=f"http://127.0.0.1:{runner.addresses[0][1]}")
+    with pytest.raises(AccessError, match=f"HTTP {status}: no such key"):
+        await verifier.verify(PROBLEM, SAMPLE, 0)
+    await runner.cleanup()
+
+
+async def test_a_server_that_is_not_there_is_told_of_and_said_in_plain_words() -> None:
+    here = waits.opened()
+    verifier = reward("rm", base_url="http://127.0.0.1:9", tries=1)
+    with pytest.raises(VerifierError, match="no connection: Connection refused"):
+        await verifier.verify(PROBLEM, SAMPLE, 0)
+    assert list(here.failures.values()) == [1]
 
 
 async def test_a_reply_without_end_is_refused(

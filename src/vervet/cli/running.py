@@ -59,19 +59,23 @@ def sample(run_url: str, *, asked: Asked, as_json: bool) -> None:
 
 
 def refuse_nothing(did: "Drawn | Judged") -> None:
-    """Leave with a failure where something was to be done and all of it failed.
+    """Leave with a failure where all that was tried failed, or the endpoint was given up.
 
     Raises:
-        VervetError: not one sample came, or not one verdict.
+        VervetError: not one sample came, or not one verdict; or some were not tried.
     """
-    from vervet.sampling import Drawn
+    from vervet.sampling.drawing import NOT_TRIED, Drawn
 
     if isinstance(did, Drawn):
         done, failed, what = did.drawn, did.missing, "samples came"
     else:
-        done, failed, what = did.accepted + did.rejected, did.errors, "samples could be judged"
+        done = did.accepted + did.rejected
+        failed, what = did.errors + did.untried, "samples could be judged"
+    reason = next((why for why in did.reasons if why != NOT_TRIED), "no reason")
     if failed and not done:
-        raise VervetError(f"none of {failed:,} {what}: {next(iter(did.reasons), 'no reason')}")
+        raise VervetError(f"none of {failed:,} {what}: {reason}")
+    if did.untried:
+        raise VervetError(f"given up with {did.untried:,} untried; run it again later: {reason}")
 
 
 def dry_run(problems: "ProblemSet", asked: Asked, run_url: str) -> "CostEstimate":
@@ -180,10 +184,12 @@ def run(
     judged = drawn.then[0]
     note(str(drawn))
     note(str(judged))
-    if not judged.present + judged.accepted + judged.rejected:
-        refuse_nothing(drawn)
-        refuse_nothing(judged)
-    conclude(opened, Path(output or report_path(run_url)), as_json=as_json)
+    if judged.present + judged.accepted + judged.rejected:
+        conclude(opened, Path(output or report_path(run_url)), as_json=as_json)
+        if not drawn.untried + judged.untried:
+            return
+    refuse_nothing(drawn)
+    refuse_nothing(judged)
 
 
 def conclude(opened: "Run", path: Path, *, as_json: bool) -> None:

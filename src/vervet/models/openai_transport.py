@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import os
 from collections.abc import AsyncGenerator, Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,7 +14,7 @@ import aiohttp
 import numpy as np
 
 from vervet import waits
-from vervet.errors import ModelError, hidden, masked, shown
+from vervet.errors import ModelError, hidden, masked, shown, unreached
 from vervet.models.concurrency import Connections
 from vervet.models.openai_errors import Kind, Refused, Trouble, judge, one_line
 from vervet.models.openai_servers import dies_of_seeds
@@ -72,7 +71,9 @@ class Transport:
             sent_at = monotonic()
             try:
                 reply = read(await self._once(data))
-            except Refused:
+            except Refused as refused:
+                if refused.said.is_about_us(refused.status):
+                    waits.failed(self.url)
                 if not self.answered:  # it may be about us: then none of the others need be sent
                     self.connections.hold(FIRST_WAIT)
                 raise
@@ -81,6 +82,7 @@ class Transport:
                 self._slow_down(trouble, sent_at)
             else:
                 self.answered = True
+                waits.answered(self.url)
                 self.connections.succeeded()
                 return reply, monotonic() - sent_at
             finally:
@@ -88,6 +90,7 @@ class Transport:
             cost = GRAVE * trouble.grave or 1
             spent += cost
             if spent >= self._link.tries:
+                waits.failed(self.url)
                 raise ModelError(self._gave_up(trouble, attempts)) from trouble
             seconds = self._wait(attempts, trouble)
             most = attempts + -(-(self._link.tries - spent) // cost)
@@ -213,18 +216,10 @@ def _broken(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientPayloadError):
         return one_line(f"the reply broke off: {error}")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return one_line(f"no connection: {_reason(error.os_error)}")
+        return one_line(unreached(error.os_error))
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection without a reply"
     return one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
-
-
-def _reason(error: OSError) -> str:
-    """Return what the system calls it; asyncio's own words repeat the address."""
-    try:
-        return os.strerror(error.errno or 0) if (error.errno or 0) > 0 else str(error.strerror)
-    except ValueError:
-        return str(error)
 
 
 async def _keep_session(link: Link) -> AsyncGenerator[aiohttp.ClientSession]:

@@ -52,6 +52,8 @@ class Drawn:
     seconds: float = 0.0
     then: tuple[Any, ...] = ()
     """What each stage of `then` returned."""
+    untried: int = 0
+    """Of those missing, not asked for: every request had failed for some time."""
 
     def __str__(self) -> str:
         others = f", {self.elsewhere:,} by another process" if self.elsewhere else ""
@@ -128,14 +130,14 @@ class Drawing:
                 await _close(self.sampler)
         elsewhere = self.requests.elsewhere
         missing = self.missing - self.drawn - elsewhere
-        unasked = missing - self.reasons.total()
-        if unasked > 0:
-            self.reasons[NOT_TRIED] += unasked
+        untried = max(missing - self.reasons.total(), 0)
+        if untried:
+            self.reasons[NOT_TRIED] += untried
         return Drawn(
             self.sampler.id, self.total, present, self.drawn, elsewhere, missing,
             dict(self.reasons.most_common(MOST_REASONS)),
             self.prompt_tokens, self.completion_tokens, self.dollars if self.drawn else None,
-            self.meter.seconds, tuple(task.result() for task in tasks),
+            self.meter.seconds, tuple(task.result() for task in tasks), untried,
         )  # fmt: skip
 
     async def _fill(self) -> None:

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit, urlunsplit
 import aiohttp
 
 from vervet import waits
-from vervet.errors import ConfigError, VerifierError, hidden, masked, shown
+from vervet.errors import AccessError, ConfigError, VerifierError, hidden, masked, shown, unreached
 
 RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+TURNED_AWAY = frozenset({401, 403, 404})
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 LONGEST_REPLY = 64 << 20
 
@@ -33,6 +34,7 @@ class Endpoint:
         """Return the reply to `body`.
 
         Raises:
+            AccessError: it turns us away: a wrong key, no permission, no such model or address.
             VerifierError: it refuses, or every try failed; the message says how the last one did.
         """
         place = urlsplit(self.base_url)
@@ -44,6 +46,8 @@ class Endpoint:
                 return await self._once(url, body)
             except Later as later:
                 why, wait = str(later), later.wait
+            except aiohttp.ClientConnectorError as cause:
+                why, wait = unreached(cause.os_error), None
             except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as cause:
                 why, wait = self._masked(f"{type(cause).__name__}: {cause}".rstrip(": ")), None
             if attempt + 1 < self.tries:
@@ -51,6 +55,7 @@ class Endpoint:
                 seconds = min(LONGEST_WAIT, backoff if wait is None else wait)
                 waits.tell(seconds, f"{why} from {place.hostname} ({attempt + 1} of {self.tries})")
                 await asyncio.sleep(seconds)
+        waits.failed(self.base_url)
         where = shown(self.base_url)
         raise VerifierError(f"{where}: {self.tries} tries failed, the last: {why}")
 
@@ -69,8 +74,11 @@ class Endpoint:
             answer = await _bounded(reply)
             if reply.status >= 400:  # noqa: PLR2004 - HTTP's line between answers and refusals
                 said = self._masked(" ".join(answer.decode("utf-8", "replace")[:200].split()))
-                raise VerifierError(f"{shown(self.base_url)}: HTTP {reply.status}: {said}")
-            return json.loads(answer)
+                kind = AccessError if reply.status in TURNED_AWAY else VerifierError
+                raise kind(f"{shown(self.base_url)}: HTTP {reply.status}: {said}")
+            found = json.loads(answer)
+            waits.answered(self.base_url)
+            return found
 
 
 async def _bounded(reply: aiohttp.ClientResponse) -> bytes:

@@ -8,10 +8,12 @@ from typing import Any
 
 import aiohttp
 
-from vervet.errors import VerifierError, boundary, shown
+from vervet import waits
+from vervet.errors import AccessError, VerifierError, boundary, shown
 
 GRACE_SECONDS = 90.0
 """What a server may need besides the proof: a free REPL, importing Mathlib."""
+TURNED_AWAY = {401, 403, 404}
 LATE = ("timed out", "timeout")
 FULL = ("out of memory", "memory limit")
 
@@ -27,6 +29,7 @@ class Kimina:
         """Return the response to header and body, and how many lines the header has.
 
         Raises:
+            AccessError: it turns us away.
             VerifierError: the server failed.
         """
         code = f"{header}\n{body}"
@@ -38,7 +41,12 @@ class Kimina:
             "reuse": True,
         }
         with boundary(VerifierError, f"lean server {shown(self.url)}"):
-            result = _result(await self.post(asked), name)
+            try:
+                answer = await self.post(asked)
+            except Exception:
+                waits.failed(self.url)
+                raise
+            result = _result(answer, name)
         return _response(result, self.seconds), header.count("\n") + 1
 
     async def post(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -52,8 +60,10 @@ class Kimina:
         ):
             if reply.status != 200:  # noqa: PLR2004 - HTTP
                 text = (await reply.text())[:200]
-                raise VerifierError(f"lean server {shown(self.url)}: status {reply.status}: {text}")
+                kind = AccessError if reply.status in TURNED_AWAY else VerifierError
+                raise kind(f"lean server {shown(self.url)}: status {reply.status}: {text}")
             answer: Mapping[str, Any] = await reply.json()
+            waits.answered(self.url)
             await asyncio.sleep(0)
             return answer
 
