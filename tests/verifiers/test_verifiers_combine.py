@@ -308,3 +308,24 @@ def test_the_slowest_part_says_how_many_are_asked_at_a_time() -> None:
     assert all_of([slow, slower, exact()]).concurrency == 2
     assert cached(slower).concurrency == repeated(slower).concurrency == 2
     assert any_of([exact()]).concurrency is None
+
+
+class Large(dict[str, str]):
+    """A reference that counts how often it is written out."""
+
+    written = 0
+
+    def __repr__(self) -> str:
+        self.written += 1
+        return super().__repr__()
+
+
+async def test_a_memory_writes_a_reference_out_once_and_tells_references_apart() -> None:
+    large, inside = Large(answer="18"), exact()
+    memory = cached(inside)
+    problem = Problem("p", "?", large)
+    for text in ("18", "19", "18", "20"):
+        await memory.verify(problem, Sample("p", "m", 0, text), 0)
+    assert (large.written, len(memory.known)) == (1, 3)
+    other = await memory.verify(Problem("p", "?", {"answer": "19"}), SAMPLE, 0)
+    assert (other.outcome, (await memory.verify(problem, SAMPLE, 0)).outcome) == (REJECT, ACCEPT)

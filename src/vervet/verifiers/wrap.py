@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any
 
 from vervet.errors import ConfigError
@@ -36,11 +37,12 @@ class Cached:
         self.traits = traits_of([inside])
         self.concurrency = concurrency_of([inside])
         self.known: OrderedDict[tuple[Any, ...], Verdict] = OrderedDict()
+        self._references: dict[str, tuple[Problem, bytes]] = {}
 
     async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
         """Return the verdict on an equal reply if there was one."""
         repeat = 0 if self.traits.deterministic else trial
-        key = (problem.id, repr(problem.reference), sample.text, sample.finish, repeat)
+        key = (problem.id, self._reference(problem), sample.text, sample.finish, repeat)
         found = self.known.get(key)
         if found is None:
             found = await self.inside.verify(problem, sample, trial)
@@ -59,6 +61,15 @@ class Cached:
             completion_tokens=None if found.completion_tokens is None else 0,
             seconds=None if found.seconds is None else 0.0,
         )
+
+    def _reference(self, problem: Problem) -> bytes:
+        """Return a digest of the reference, made once of a problem: HumanEval+ has megabytes."""
+        known, digest = self._references.get(problem.id, (None, b""))
+        if known is not problem:
+            said = repr(problem.reference).encode("utf-8", "surrogatepass")
+            digest = blake2b(said, digest_size=16).digest()
+            self._references[problem.id] = problem, digest
+        return digest
 
     async def aclose(self) -> None:
         """Close what the verifier inside holds."""
