@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -80,6 +81,22 @@ def test_any_tool_call_is_a_vote_or_none(value: Any) -> None:
     assert vote is None or isinstance(json.loads(vote), list)
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"a": NaN}', "NaN is no number in JSON"),
+        (b'{"a": [-Infinity]}', "-Infinity is no number"),
+        (b'{"a": 1e999}', "'1e999' is too large"),
+        (b'{"a": "\xed\xa0\x80"}', "can't decode"),
+        ('{"a": "\\ud800"}'.encode("utf-16"), "can't decode"),
+        (b'{"a": "\\ud800"}', "half a character"),
+    ],
+)
+def test_what_json_cannot_say_is_not_passed_on(body: bytes, words: str) -> None:
+    with pytest.raises(Refusal, match=words):
+        read_body(body)
+
+
 def test_no_votes_are_no_table() -> None:
     assert votes([]) == {}
 
@@ -120,6 +137,11 @@ async def test_the_official_client_works_unchanged(lab: Any) -> None:
         openai.AsyncOpenAI(base_url=f"{client.base}/v1", api_key="none") as api,
     ):
         models = [m.id async for m in api.models.list()]
+        assert (await api.models.retrieve("m:majority:n=3")).id == "m:majority:n=3"
+        with pytest.raises(openai.NotFoundError, match="no model 'x'"):
+            await api.models.retrieve("x")
+        with pytest.raises(openai.NotFoundError, match="POST /v1/responses: Not Found"):
+            await api.responses.create(model="m", input="6 * 7?")
         made = await api.chat.completions.create(
             **lab.ASKED, extra_body={"vervet": {"policy": "majority:n=3", "details": True}}
         )
@@ -153,12 +175,15 @@ async def test_the_openapi_document_is_true(lab: Any, tmp_path: Path) -> None:
         )  # fmt: skip
         said = (await done.communicate())[0].decode()
     assert done.returncode == 0, said[-6000:]
+    cases = re.search(r"([\d,]+) generated", said)
+    assert cases is not None, said[-6000:]
+    assert int(cases[1].replace(",", "")) >= 1000
 
 
 def test_the_openapi_document_names_every_route_and_refers_to_what_is_there() -> None:
     described = document(1)
-    paths = {"/v1/chat/completions", "/v1/completions", "/v1/models", "/healthz", "/metrics"}
-    assert set(described["paths"]) == paths | {"/openapi.json"}
+    endpoints = {"/v1/chat/completions", "/v1/completions", "/v1/models", "/v1/models/{model}"}
+    assert set(described["paths"]) == endpoints | {"/healthz", "/metrics", "/openapi.json"}
     written = json.dumps(described)
     for kind, table in described["components"].items():
         for name in table if kind != "securitySchemes" else ():
@@ -171,7 +196,7 @@ async def test_traces_follow_the_conventions_for_generative_models(lab: Any) -> 
     memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
     kept, provider = memory.InMemorySpanExporter(), trace.TracerProvider()
     provider.add_span_processor(export.SimpleSpanProcessor(kept))
-    parent = {"traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}
+    parent = {"Traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}
     async with lab.house(lab.says(["A: 1"]), traces=Traces(provider)) as (_, client):
         await client.post(lab.ASKED, headers=parent)
         await client.stream(lab.ASKED)
@@ -202,4 +227,4 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         rest = process.stderr.read()
     assert json.loads(asked.stdout)["usage"]["completion_tokens"] > 0
     assert process.returncode == 0
-    assert rest == "ending; requests in flight are finished first\n"
+    assert rest == "ending; requests in flight are finished first (again ends them)\n"

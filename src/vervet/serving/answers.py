@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from time import time
 from typing import Any
 
@@ -157,10 +158,13 @@ class Answer:
         return {"role": "assistant", "content": self.chosen.text, "refusal": None, **thoughts}
 
     def _logprobs(self) -> Any:  # noqa: ANN401 - as the endpoint wrote them
-        return self.reply.get("logprobs") if self.asked.passed.get("logprobs") else None
+        wanted = self.asked.passed.get("logprobs")  # 0 asks for those of the text itself
+        return None if wanted is None or wanted is False else self.reply.get("logprobs")
 
     def _finish(self) -> str:
         said = self.chosen.finish if self.chosen else "stop"
+        if said == "tool_calls" and self.reply.get("finish_reason") == "function_call":
+            return "function_call"
         return said if said in FINISHES else "stop"
 
 
@@ -175,7 +179,27 @@ def _delta(message: Body) -> Body:
 
 def event(body: Mapping[str, Any]) -> bytes:
     """Return a server-sent event."""
-    return b"data: %s\n\n" % json.dumps(body).encode()
+    return b"data: %s\n\n" % as_json(body).encode()
+
+
+def as_json(body: Mapping[str, Any]) -> str:
+    """Write JSON. What is not finite is null: endpoints send such log-probabilities, JSON has none.
+
+    >>> as_json({"logprob": float("-inf")})
+    '{"logprob": null}'
+    """
+    try:
+        return json.dumps(body, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(body))
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def votes(verdicts: Sequence[Verdict]) -> dict[str, dict[str, int]]:

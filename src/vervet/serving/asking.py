@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from math import isfinite
+from typing import Any, Literal, NoReturn
 from uuid import uuid4
 
 from vervet.models.openai_settings import Kind
@@ -48,16 +49,32 @@ def read_body(data: bytes) -> dict[str, Json]:
         Refusal: it is no JSON object.
     """
     try:
-        body = json.loads(data)
+        text = data.decode("utf-8-sig")
+        body = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, f"the body is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise Refusal(400, "the body must be a JSON object")
-    if data.count(b"[") + data.count(b"{") > DEEPEST and _depth(body) > DEEPEST:
+    if text.count("[") + text.count("{") > DEEPEST and _depth(body) > DEEPEST:
         raise Refusal(400, f"the body is nested deeper than {DEEPEST}")
-    if b"\\u" in data and not _encodable(body):
+    if "\\u" in text and not _encodable(body):
         raise Refusal(400, "the body has half a character: a surrogate without its other half")
     return body
+
+
+def _number(written: str) -> float:
+    """Read a number that JSON can say again: 1e999 is infinite, and cannot be passed on."""
+    value = float(written)
+    if not isfinite(value):
+        raise ValueError(f"{_shown(written)} is too large a number")
+    return value
+
+
+def _no_number(written: str) -> NoReturn:
+    raise ValueError(f"{written} is no number in JSON")
+
+
+DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_no_number)
 
 
 def _depth(body: Json) -> int:
@@ -84,11 +101,12 @@ def read(body: Mapping[str, Json], endpoint: Kind) -> Asked:
     Raises:
         Refusal: a field cannot be, or asks for what the gateway does not do.
     """
-    given = {key: value for key, value in body.items() if value is not None}
+    given = _without_nulls(body)
     number = f"{PREFIX[endpoint]}-{uuid4().hex}"
     shown = _conversation(given) if endpoint == "chat" else {"prompt": _prompt(given)}
-    options = _typed(given, "stream_options", dict, {})
+    options = _without_nulls(_typed(given, "stream_options", dict, {}))
     _check_stop(given)
+    _check_numbers(given)
     return Asked(
         endpoint,
         _model(given),
@@ -96,9 +114,14 @@ def read(body: Mapping[str, Json], endpoint: Kind) -> Asked:
         {key: value for key, value in given.items() if key not in OURS},
         seed=_seed(given),
         stream=_typed(given, "stream", bool, default=False),
-        include_usage=bool(options.get("include_usage")),
+        include_usage=_typed(options, "include_usage", bool, default=False),
         **_overrides(given),
     )
+
+
+def _without_nulls(table: Mapping[str, Json]) -> dict[str, Json]:
+    """Leave out what is null: clients write it for what they do not say."""
+    return {key: value for key, value in table.items() if value is not None}
 
 
 def _typed(given: Mapping[str, Json], name: str, kind: type, default: Json) -> Json:
@@ -128,6 +151,16 @@ def _check_stop(given: Mapping[str, Json]) -> None:
     listed = [stops] if isinstance(stops, str) else stops
     if not isinstance(listed, list) or not all(isinstance(stop, str) for stop in listed):
         raise Refusal(400, f"stop must be strings, not {_shown(stops)}", param="stop")
+
+
+def _check_numbers(given: Mapping[str, Json]) -> None:
+    """Refuse what is no number; whether it is in range, the model's settings say."""
+    for name in ("temperature", "top_p", "max_tokens"):
+        value = given.get(name, 1)
+        kind = "whole number" if name == "max_tokens" else "number"
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or (kind == "whole number" and value != int(value)):
+            raise Refusal(400, f"{name} must be a {kind}, not {_shown(value)}", param=name)
 
 
 def _one(given: Mapping[str, Json]) -> None:
@@ -192,7 +225,7 @@ def _prompt(given: Mapping[str, Json]) -> str:
 
 
 def _overrides(given: Mapping[str, Json]) -> dict[str, Any]:
-    chosen = _typed(given, "vervet", dict, {})
+    chosen = _without_nulls(_typed(given, "vervet", dict, {}))
     for name, value in chosen.items():
         if name not in OVERRIDES:
             known = ", ".join(OVERRIDES)
@@ -204,4 +237,4 @@ def _overrides(given: Mapping[str, Json]) -> dict[str, Any]:
             raise Refusal(400, f"{name} must be a {kind}, not {_shown(value)}", param="vervet")
     if chosen.get("on_abstain", "empty") not in {"empty", "error"}:
         raise Refusal(400, 'on_abstain is "empty" or "error"', param="vervet")
-    return dict(chosen)
+    return chosen

@@ -1,8 +1,8 @@
 """One request through the gateway: draw, vet, select or abstain, answer, count, record."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -10,14 +10,16 @@ from typing import Any
 from aiohttp import web
 
 from vervet.errors import ConfigError, ModelError
+from vervet.models.openai_errors import one_line
 from vervet.models.openai_settings import Kind
 from vervet.policies.flow import name_of
 from vervet.selection.driving import Drive, Parts, Row
 from vervet.serving.accounts import Account, Accounts
-from vervet.serving.answers import Answer, Paid, event
+from vervet.serving.answers import Answer, Paid, as_json, event
 from vervet.serving.asking import Asked, read, read_body
 from vervet.serving.menu import Menu
 from vervet.serving.metrics import Metrics
+from vervet.serving.places import Places
 from vervet.serving.recording import Recorder
 from vervet.serving.refusals import Refusal
 from vervet.serving.telemetry import Attributes, Note, Traces
@@ -43,6 +45,8 @@ class Limits:
     """Seconds that requests in flight have when the gateway ends."""
     silence: float = 5.0
     """Seconds after which a stream says that work goes on."""
+    patience: float = 60.0
+    """Seconds for a body to arrive: until then it holds a place."""
 
 
 @dataclass(slots=True)
@@ -55,7 +59,10 @@ class Gateway:
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces = field(default_factory=Traces)
     recorder: Recorder | None = None
-    draining: bool = False
+    places: Places = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.places = Places(self.limits.requests, self.metrics)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         """Answer a chat completion."""
@@ -67,11 +74,10 @@ class Gateway:
 
     async def _answer(self, request: web.Request, endpoint: Kind) -> web.StreamResponse:
         account = self.accounts.of(request.headers.get("Authorization", ""))
-        if request.content_type != JSON:
-            raise Refusal(415, f"the body must be {JSON}, not {request.content_type}")
+        check_form(request)
         account.check()
-        with self._place():
-            asked = read(read_body(await request.read()), endpoint)
+        with self.places.take():
+            asked = read(read_body(await self._body(request)), endpoint)
             began = perf_counter()
             with self.traces.span(f"{endpoint} {asked.model}", request.headers) as note:
                 note({"gen_ai.operation.name": endpoint, "gen_ai.request.model": asked.model})
@@ -83,19 +89,14 @@ class Gateway:
             self.metrics.took(perf_counter() - began)
             return response
 
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        """Take one of the places for requests in flight, or send the client away for a while."""
-        if self.draining:
-            raise Refusal(503, "the gateway is shutting down", wait=5.0)
-        if self.metrics.in_flight >= self.limits.requests:
-            said = f"{self.metrics.in_flight} requests are in flight, the most here"
-            raise Refusal(429, said, code="rate_limit_exceeded", wait=self.metrics.mean_seconds)
-        self.metrics.in_flight += 1
-        try:
-            yield
-        finally:
-            self.metrics.in_flight -= 1
+    async def _body(self, request: web.Request) -> bytes:
+        late = Refusal(408, f"the body did not arrive within {self.limits.patience:g} s")
+        async with self.places.within(self.limits.patience, late):
+            try:
+                return await request.read()
+            except web.RequestPayloadError as error:
+                said = f"the body cannot be read: {one_line(str(error))}"
+                raise Refusal(400, said) from error
 
     async def _noted(self, asked: Asked, account: Account, note: Note) -> Answer:
         answer = await self.solve(asked, account)
@@ -117,13 +118,12 @@ class Gateway:
                 said = f"{name_of(policy)} draws more than {self.menu.most} samples, the most here"
                 raise Refusal(400, said, param="policy")
 
-        parts = self.menu.parts(asked, model, leave)
+        parts = self.menu.parts(asked, model, policy, leave)
         drive = Drive(policy, asked.problem, parts)
+        late = Refusal(504, f"no answer after {self.limits.seconds:g} s")
         try:
-            async with asyncio.timeout(self.limits.seconds):
+            async with self.places.within(self.limits.seconds, late):
                 chosen = await self._drive(drive, model, paid, account)
-        except TimeoutError as error:
-            raise Refusal(504, f"no answer after {self.limits.seconds:g} s") from error
         except ConfigError as error:
             raise Refusal(400, str(error)) from error
         except ModelError as error:
@@ -212,6 +212,19 @@ class Gateway:
         return response
 
 
+def check_form(request: web.Request) -> None:
+    """Take JSON that is not compressed: a small body never becomes a large one.
+
+    Raises:
+        Refusal: 415.
+    """
+    if request.content_type != JSON:
+        raise Refusal(415, f"the body must be {JSON}, not {request.content_type}")
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding.lower() != "identity":
+        raise Refusal(415, f"the body must be sent as it is, without Content-Encoding: {coding}")
+
+
 def _pieces(work: asyncio.Task[Answer], *, started: bool) -> list[bytes]:
     """Return the events of an answer; once a stream has begun, a refusal is one of them."""
     try:
@@ -231,7 +244,7 @@ def whole(answer: Answer) -> web.Response:
         Refusal: the policy abstained and the client wants that as an error.
     """
     refuse_abstention(answer)
-    return web.json_response(answer.body())
+    return web.json_response(text=as_json(answer.body()))
 
 
 def refuse_abstention(answer: Answer) -> None:

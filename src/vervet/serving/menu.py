@@ -5,13 +5,14 @@ A request is a stranger's: it names installed policies and loaded verifiers only
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from math import isfinite
 
 from vervet import registry
 from vervet.errors import ConfigError
 from vervet.policies.flow import Policy
+from vervet.policies.names import models_named, verifiers_named
 from vervet.selection.driving import Parts
 from vervet.serving.asking import Asked
 from vervet.serving.refusals import Refusal
@@ -56,6 +57,15 @@ class Menu:
         spec = asked.policy or spec
         return model, self.read(spec) if spec else self.policy
 
+    def check(self, name: str) -> None:
+        """Make sure that a client may ask for this name.
+
+        Raises:
+            Refusal: 404 no such model, 400 no such policy.
+        """
+        if spec := self._split(name)[1]:
+            self.read(spec)
+
     def _split(self, name: str) -> tuple[str, str]:
         """Split MODEL:POLICY at the longest model name that it begins with."""
         for known in sorted(self.names, key=len, reverse=True):
@@ -82,6 +92,8 @@ class Menu:
             policy: Policy = registry.find("policies", name, **self._settings(name, spec))
         except ConfigError as error:
             raise Refusal(400, f"policy {spec!r}: {error}", param="policy") from error
+        _all_there("model", models_named(policy), self.models)
+        _all_there("verifier", verifiers_named(policy), self.verifiers)
         return policy
 
     def _settings(self, name: str, spec: str) -> dict[str, object]:
@@ -93,9 +105,9 @@ class Menu:
             settings.setdefault("verifier", self.default_verifier)
         return settings
 
-    def parts(self, asked: Asked, first: Model, leave: Leave) -> Parts:
+    def parts(self, asked: Asked, first: Model, policy: Policy, leave: Leave) -> Parts:
         """Return who takes part in one request; the model asked for comes first."""
-        others = {name: m for name, m in self.models.items() if m is not first}
+        others = {name: self.models[name] for name in models_named(policy)}
         chosen = {first.name: first, **others}
         return Parts(
             {name: Metered(m.sampler(asked), leave) for name, m in chosen.items()},
@@ -121,6 +133,14 @@ def reading(verifier: Verifier, *, structured: bool) -> Verifier:
     """Return a verifier that needs no reference: one that compares answers only reads them."""
     compares = isinstance(verifier, AnswerVerifier | MathAnswer)
     return Votes(verifier, structured) if compares else verifier
+
+
+def _all_there(what: str, wanted: Iterable[str], there: Iterable[str]) -> None:
+    """Refuse a policy that names what is not there, before anything is drawn for it."""
+    for name in wanted:
+        if name not in there:
+            said = f"the policy asks for the {what} {name!r}; there is: {', '.join(there)}"
+            raise Refusal(400, said, param="policy")
 
 
 def _at_most(number: str, most: int) -> bool:

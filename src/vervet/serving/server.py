@@ -21,6 +21,7 @@ from vervet.serving.ledger import Ledger
 from vervet.serving.menu import Menu
 from vervet.serving.metrics import Metrics
 from vervet.serving.openapi import document
+from vervet.serving.places import CLOSING_SECONDS
 from vervet.serving.recording import Recorder
 from vervet.serving.refusals import Refusal
 from vervet.serving.telemetry import Traces
@@ -30,6 +31,9 @@ LOG = logging.getLogger(__name__)
 LOCAL = {"127.0.0.1", "localhost", "::1", "[::1]"}
 ANYONE = {"/healthz", "/openapi.json"}
 """Paths that need no key."""
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+IDLE_SECONDS = 75.0
+"""For a connection without a whole request: the next one, or the head of the first."""
 Say = Callable[[str], None]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -68,20 +72,24 @@ def application(gateway: Gateway) -> web.Application:
 
     async def models(request: web.Request) -> web.Response:
         gateway.accounts.of(request.headers.get("Authorization", ""))
-        known = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "vervet"}
-            for name in gateway.menu.names
-        ]
-        return web.json_response({"object": "list", "data": known})
+        listed = [described_model(name) for name in gateway.menu.names]
+        return web.json_response({"object": "list", "data": listed})
+
+    async def model(request: web.Request) -> web.Response:
+        gateway.accounts.of(request.headers.get("Authorization", ""))
+        name = request.match_info["model"]
+        gateway.menu.check(name)
+        return web.json_response(described_model(name))
 
     async def metrics(request: web.Request) -> web.Response:
         gateway.accounts.of(request.headers.get("Authorization", ""))
-        return web.Response(text=gateway.metrics.text(), content_type="text/plain")
+        text = gateway.metrics.text().encode()
+        return web.Response(body=text, headers={"Content-Type": PROMETHEUS})
 
     async def health(request: web.Request) -> web.Response:
         del request
-        status = "draining" if gateway.draining else "ok"
-        code = 503 if gateway.draining else 200
+        draining = gateway.places.draining
+        status, code = ("draining", 503) if draining else ("ok", 200)
         return web.json_response({"status": status}, status=code)
 
     async def openapi(request: web.Request) -> web.Response:
@@ -93,12 +101,18 @@ def application(gateway: Gateway) -> web.Application:
             web.post("/v1/chat/completions", gateway.chat),
             web.post("/v1/completions", gateway.completions),
             web.get("/v1/models", models),
+            web.get("/v1/models/{model:.+}", model),
             web.get("/healthz", health),
             web.get("/metrics", metrics),
             web.get("/openapi.json", openapi),
         ]
     )
     return app
+
+
+def described_model(name: str) -> dict[str, str | int]:
+    """Return what OpenAI clients read of a model."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": "vervet"}
 
 
 def _middleware(gateway: Gateway) -> Callable[..., Awaitable[web.StreamResponse]]:
@@ -131,7 +145,9 @@ async def _guard(gateway: Gateway, request: web.Request, handler: Handler) -> we
         return Refusal(400, str(error)).response()
     except web.HTTPException as error:
         kept = {k: v for k, v in error.headers.items() if k == "Allow"}
-        return Refusal(error.status, error.text or error.reason).response(kept)
+        said = f"{request.method} {request.path}: {error.reason}; /openapi.json says what there is"
+        absent = error.status in {404, 405}
+        return Refusal(error.status, said if absent else error.text or error.reason).response(kept)
     except ConnectionError:
         raise
     except Exception:
@@ -170,16 +186,21 @@ def _listening(host: str, port: int) -> socket:
 
 
 async def _serve(service: Service, listener: socket, say: Say) -> None:
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, ended.set)
     gateway, runner = await start(service, listener)
+    ended = asyncio.Event()
+
+    def end() -> None:
+        if ended.is_set():  # told twice: wait for nothing
+            gateway.places.end()
+        ended.set()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, end)
     try:
         host, port = listener.getsockname()[:2]
         say(f"http://{host}:{port}/v1 (Ctrl-C ends it)")
         await ended.wait()
-        say("ending; requests in flight are finished first")
+        say("ending; requests in flight are finished first (again ends them)")
     finally:
         await stop(service, gateway, runner)
 
@@ -198,7 +219,9 @@ async def start(service: Service, listener: socket) -> tuple[Gateway, web.AppRun
     runner = web.AppRunner(
         application(gateway),
         handler_cancellation=True,
-        shutdown_timeout=service.limits.shutdown,
+        shutdown_timeout=CLOSING_SECONDS,
+        keepalive_timeout=IDLE_SECONDS,
+        auto_decompress=False,
         access_log=None,
     )
     await runner.setup()
@@ -207,9 +230,9 @@ async def start(service: Service, listener: socket) -> tuple[Gateway, web.AppRun
 
 
 async def stop(service: Service, gateway: Gateway, runner: web.AppRunner) -> None:
-    """Take no more requests, finish those in flight up to the limit, write what waits."""
-    gateway.draining = True
+    """Refuse new requests, finish those in flight up to the limit, write what waits."""
     try:
+        await gateway.places.drain(service.limits.shutdown)
         await runner.cleanup()
     finally:
         if gateway.recorder is not None:

@@ -31,7 +31,8 @@ class Traces:
             yield _ignore
             return
         propagate = import_module("opentelemetry.propagate")
-        context = propagate.extract(dict(headers)) if headers is not None else None
+        lower = {name.lower(): value for name, value in (headers or {}).items()}
+        context = propagate.extract(lower) if headers is not None else None
         with self._tracer.start_as_current_span(name, context=context) as span:
             yield span.set_attributes
 

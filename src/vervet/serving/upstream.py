@@ -6,6 +6,7 @@ chosen goes back as the endpoint wrote it, tool calls and log-probabilities incl
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,6 +28,13 @@ Leave = Callable[[int], None]
 Heading = tuple[str, str, str]
 """Text, thoughts and finish reason of a reply: what tells one from another."""
 SAMPLING = ("temperature", "top_p", "max_tokens", "stop")
+BESIDE = (
+    "user", "metadata", "store", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+    "service_tier", "priority", "request_id",
+)  # fmt: skip
+"""Fields that do not shape a reply: they are passed on, and are no part of the sampler's name."""
+LEARNED_SECONDS = 60.0
+"""How long a lesson holds for others: a refusal may have been about one request's own settings."""
 CANNOT = ("tools", "functions", "response_format")
 """What a model that is not an endpoint cannot be asked for."""
 
@@ -62,9 +70,11 @@ class Endpoint:
         self.price = price_table().price(base.link.host, base.generation.model)
         rng = np.random.default_rng()
         self.links: dict[Kind, tuple[Transport, Traits]] = {
-            kind: (Transport(base.link, base.link.url(kind), rng), base.traits)
+            kind: (Transport(base.link, base.link.url(kind), rng), replace(base.traits))
             for kind in ("chat", "completions")
         }
+        self.learned: dict[Kind, tuple[float, Traits]] = {}
+        """What refusals taught, and until when it holds."""
         most = connections or base.link.max_connections
         for transport, _ in self.links.values():  # clients wait for no slow start
             transport.connections = Connections(most, start=most)
@@ -77,18 +87,21 @@ class Endpoint:
             self.base.generation,
             endpoint=asked.endpoint,
             **passed,
-            extra={k: v for k, v in extra.items() if k not in SAMPLING},
+            extra={k: v for k, v in extra.items() if k not in (*SAMPLING, *BESIDE)},
         )
-        transport, learned = self.links[asked.endpoint]
-        traits = replace(learned)
-        return Relay(generation, self.base.link, traits, transport, asked.seed)
+        beside = {k: v for k, v in extra.items() if k in BESIDE}
+        transport, known = self.links[asked.endpoint]
+        until, learned = self.learned.get(asked.endpoint, (0.0, known))
+        traits = replace(learned if monotonic() < until else known)
+        relay = Relay(generation, self.base.link, traits, transport, known)
+        relay.seed, relay.beside = asked.seed, beside
+        return relay
 
     def learn(self, relay: "Relay") -> None:
-        """Keep what a request that succeeded found out about the server."""
-        found = relay.traits
-        transport, learned = self.links[relay.generation.endpoint]
-        kept = replace(learned, most=found.most, seed=found.seed)
-        self.links[relay.generation.endpoint] = (transport, kept)
+        """Keep for a while what a request that succeeded found out about the server."""
+        if relay.traits != relay.given:
+            until = monotonic() + LEARNED_SECONDS
+            self.learned[relay.generation.endpoint] = until, replace(relay.traits)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -105,11 +118,15 @@ class Relay(OpenAI):
         link: Link,
         traits: Traits,
         transport: Transport,
-        seed: int | None,
+        known: Traits,
     ) -> None:
         super().__init__(generation, link, traits)
         self.shared = transport
-        self.seed = seed
+        self.known = known
+        """What the server says of itself when the first connection is made."""
+        self.given = replace(traits)
+        self.seed: int | None = None
+        self.beside: Mapping[str, Any] = {}
         self.replies: dict[Heading, Mapping[str, Any]] = {}
         self.refused: Refused | None = None
         """What the endpoint said no to, if it did."""
@@ -119,7 +136,10 @@ class Relay(OpenAI):
         return self.replies.get(_heading(sample), {})
 
     async def _open(self) -> Transport:
-        return await self.shared.open(self.traits)
+        transport = await self.shared.open(self.known)
+        if self.known.seed is None:
+            self.traits.seed = self.given.seed = None
+        return transport
 
     def _read(self, answer: object) -> Reply:
         reply = super()._read(answer)
@@ -139,7 +159,7 @@ class Relay(OpenAI):
             return None
 
     def _body(self, problem: Problem, chunk: list[int]) -> dict[str, Any]:
-        body = super()._body(problem, chunk)
+        body = {**super()._body(problem, chunk), **self.beside}
         if self.seed is not None and self.traits.seed is not None:
             body[self.traits.seed] = self.seed + chunk[0]
         return body
