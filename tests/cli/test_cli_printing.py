@@ -1,13 +1,23 @@
 """Tables fit the terminal: what is the same in every row is said once, and words stay whole."""
 
+import io
 import json
 from collections import Counter
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vervet.cli.printing import aligned, plain, without_constants
+from vervet.cli.printing import aligned, plain, prose, without_constants
+
+
+class Terminal(io.StringIO):
+    """Says that it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
 
 HEAD = ["model", "policy", "by", "verifier", "k", "value", "problems", "samples", "excluded"]
 ROWS = [
@@ -30,6 +40,20 @@ def test_a_table_that_is_too_wide_says_once_what_is_the_same_and_cuts_no_word() 
     assert all(len(line) <= 40 for line in lines)
     words = {word for line in lines for word in line.split()}
     assert {"marmoset-", "strong", "first-", "accepted", "equations", "majority"} <= words
+
+
+def test_on_a_terminal_words_stay_whole_and_elsewhere_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = "Coverage rises from 22% to 43.8% with 20, while majority vote levels off.\n  a: b c d"
+    assert prose(said) == said
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", "30")
+    lines = prose(said, 4).splitlines()
+    assert all(len(line) <= 30 for line in lines)
+    assert " ".join(lines).split() == said.split()
+    assert lines[1].startswith("    ")
+    assert lines[-1] == "  a: b c d"
 
 
 names = st.text(alphabet="abc", min_size=1, max_size=12)

@@ -113,6 +113,21 @@ def test_a_log_says_at_once_what_is_waited_for_and_then_now_and_then() -> None:
     assert plain.getvalue() == "sample 0/2  waiting 12 s: HTTP 429 from host (3 of 5)\n"
 
 
+def test_the_same_verb_on_something_else_has_a_pace_of_its_own(terminal: Terminal) -> None:
+    with redirect_stderr(terminal), watching() as watch:
+        for done in (0, 5_000, 10_000):
+            watch(Progress("sample", done, 10_000))
+        for done in (0, 10, 20):
+            watch(Progress("sample", done, 20))
+    assert "/s" in terminal.screen()[0]
+    assert "-" not in terminal.screen()[0]
+    plain = io.StringIO()
+    with redirect_stderr(plain), watching() as watch:
+        for done, total in ((0, 9), (9, 9), (9, 9), (0, 5), (5, 5)):
+            watch(Progress("sample", done, total))
+    assert [line.split()[1] for line in plain.getvalue().splitlines()] == ["9/9", "5/5"]
+
+
 def test_no_dollars_are_no_zero(terminal: Terminal) -> None:
     with redirect_stderr(terminal), watching() as watch:
         watch(Progress("sample", 1, 10))

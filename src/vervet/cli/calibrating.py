@@ -37,6 +37,7 @@ from vervet.cli.printing import note, say
 @click.option(
     "--threshold",
     type=Number(0, 1),
+    metavar="P",
     default=0.5,
     show_default=True,
     help="The least chance of being right that the ensemble accepts.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vervet.cli.options import JSON, example
-from vervet.cli.printing import say
+from vervet.cli.printing import prose, say
 from vervet.errors import ConfigError, VervetError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def list_(kind: str, *, as_json: bool) -> None:
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
             origin = "" if row["from"] == "vervet" else f"  (from {row['from']})"
-            click.echo(f"{row['name']:<{width}}  {row['about']}{origin}")
+            click.echo(prose(f"{row['name']:<{width}}  {row['about']}{origin}", width + 2))
 
 
 def _listed(kind: Any, command: str) -> list[dict[str, str]]:  # noqa: ANN401 - a kind of the registry
@@ -128,7 +128,9 @@ TOOLS = ("bwrap", "docker", "podman", "g++", "javac", "node", "rustc", "go", "co
 
 
 @click.command(epilog=example("vervet doctor"))
-@click.option("--isolation", default="namespaces", show_default=True, help="Which one to try.")
+@click.option(
+    "--isolation", metavar="NAME", default="namespaces", show_default=True, help="Which one to try."
+)
 @JSON
 def doctor(*, isolation: str, as_json: bool) -> None:
     """Say what this machine allows: isolation, extras, programs.
@@ -170,8 +172,8 @@ def _print_findings(
     click.echo(f"A candidate under {isolation}, trying to:")
     for finding in findings:
         mark = "held " if finding.holds else "BROKE"
-        click.echo(f"  {mark}  {finding.attempt}: {finding.detail}")
-    click.echo("Not covered by any isolation here: docs/sandbox.md, 'Not covered'.")
+        click.echo(prose(f"  {mark}  {finding.attempt}: {finding.detail}", 9))
+    click.echo(prose("Not covered by any isolation here: docs/sandbox.md, 'Not covered'."))
     click.echo("Extras (pip install 'vervet[NAME]'):")
     for name, there in extras.items():
         click.echo(f"  {'yes' if there else 'no ':<3}  {name:<9}  {EXTRAS[name][1]}")

@@ -45,10 +45,10 @@ RUN = click.argument("run_url", metavar="RUN")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 WHOLE = click.IntRange(min=0)
 SEED = click.option(
-    "--seed", type=WHOLE, default=0, show_default=True, help="Seed of the bootstrap."
+    "--seed", type=WHOLE, metavar="N", default=0, show_default=True, help="Seed of the bootstrap."
 )
 LEVEL = click.option(
-    "--level", type=Number(0.5, 0.999), default=0.95, show_default=True,
+    "--level", type=Number(0.5, 0.999), metavar="P", default=0.95, show_default=True,
     help="Nominal coverage of intervals.",
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from math import isfinite
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,6 +40,18 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a command returns
     if isinstance(value, float) and not isfinite(value):
         return None
     return value if isinstance(value, str | int | float | None) else str(value)
+
+
+def prose(text: str, indent: int = 0) -> str:
+    """Return `text` with its words whole on a terminal; as it is where there is none."""
+    if not sys.stdout.isatty():
+        return text
+    columns, margin = shutil.get_terminal_size().columns, " " * indent
+    return "\n".join(
+        fill(line, columns, subsequent_indent=margin, break_long_words=False,
+             break_on_hyphens=False, replace_whitespace=False)
+        for line in text.split("\n")
+    )  # fmt: skip
 
 
 def note(message: str) -> None:
@@ -76,9 +89,9 @@ def show(table: "Table") -> None:
         grid = [list(column) for column in zip(*grid, strict=True)]
     same, grid = without_constants(grid, width)
     if table.title:
-        click.secho(table.title, bold=True)
+        click.secho(prose(table.title), bold=True)
     if same:
-        click.secho(f" all rows: {same}", dim=True)
+        click.secho(prose(f" all rows: {same}", 2), dim=True)
     for place, line in enumerate(aligned(grid, width)):
         click.secho(line, bold=place == 0 or None)
 
@@ -170,7 +183,7 @@ def summary(analysis: "Analysis") -> None:
     from vervet.reporting.charts import as_document
     from vervet.reporting.words import headline as finding
 
-    click.secho(finding(as_document(analysis)), bold=True)
+    click.secho(prose(finding(as_document(analysis))), bold=True)
     click.echo()
     for table in headline(analysis):
         show(table)

@@ -39,10 +39,14 @@ class _Pace:
 
     def __init__(self) -> None:
         self.began: dict[str, tuple[float, int]] = {}
+        self.total: dict[str, int] = {}
 
     def of(self, progress: Progress) -> tuple[float, float | None]:
         """Return what is done a second, and the seconds left where that can be told."""
         now = time.monotonic()
+        if self.total.setdefault(progress.verb, progress.total) != progress.total:
+            self.total[progress.verb] = progress.total  # the same verb on something else
+            self.began.pop(progress.verb)
         began, before = self.began.setdefault(progress.verb, (now, progress.done))
         speed = (progress.done - before) / max(now - began, 1e-9)
         return speed, (progress.total - progress.done) / speed if speed else None
@@ -159,6 +163,8 @@ class _Lines:
         due = now - self.last.get(progress.verb, now) >= LINE_EVERY_SECONDS
         self.last.setdefault(progress.verb, now)
         ended = progress.done >= progress.total
+        if not ended:
+            self.ended.discard(progress.verb)
         waits = bool(progress.note) and progress.verb not in self.waited
         if progress.verb in self.ended or not (due or ended or waits):
             return

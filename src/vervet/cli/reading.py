@@ -9,7 +9,7 @@ import click
 from vervet.cli.measuring import listed, measured, questions
 from vervet.cli.opening import opened, report_path
 from vervet.cli.options import JSON, RUN, example
-from vervet.cli.printing import note, say
+from vervet.cli.printing import note, prose, say
 from vervet.cli.printing import show as show_table
 
 RUNS = click.argument("run_urls", metavar="RUN...", nargs=-1, required=True)
@@ -52,9 +52,9 @@ def analyze(
         show_table(table)
         click.echo()
     for sentence in analysis.document.notes:
-        click.echo(sentence)
+        click.echo(prose(sentence))
     if not parts and (more := analysis.aside()):
-        click.echo(f"also measured (--show NAME,...): {', '.join(more)}")
+        click.echo(prose(f"also measured (--show NAME,...): {', '.join(more)}"))
 
 
 @click.command(epilog=example("vervet report runs/words -o words.html"))
@@ -108,6 +108,7 @@ def report(
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
+    metavar="N",
     default=8765,
     show_default=True,
     help="Port on 127.0.0.1; 0 takes a free one.",
@@ -131,4 +132,4 @@ def show(run_url: str, *, as_json: bool) -> None:
         say(found, as_json=True)
         return
     for line in found["lines"]:
-        click.echo(line)
+        click.echo(prose(line, len(line) - len(line.lstrip()) + 2))

@@ -119,7 +119,7 @@ def _shown(problem: "Problem") -> str:
     show_default=True,
     help="Judgements of each sample.",
 )
-@click.option("--isolation", help="How programs are isolated (see: vervet doctor).")
+@click.option("--isolation", metavar="NAME", help="How programs are isolated (see: vervet doctor).")
 @click.option(
     "--timeout", type=Number(min=0, min_open=True), metavar="SECONDS", help="Of one unit test."
 )
@@ -292,10 +292,15 @@ def select(run_url: str, *, policy: str, seed: int | None, as_json: bool) -> Non
     metavar="NAME:KEY=VALUE",
     help="A verifier that the policy asks, with settings; may be repeated.",
 )
-@click.option("--budget", help="What all problems share, as 8samples/problem; for --policy index.")
+@click.option(
+    "--budget",
+    metavar="AMOUNT",
+    help="What all problems share, as 8samples/problem; for --policy index.",
+)
 @click.option(
     "--ahead",
     type=click.IntRange(min=0),
+    metavar="N",
     default=0,
     show_default=True,
     help="Samples to ask for before the policy wants them: less waiting, more of them unused.",
