@@ -1,5 +1,6 @@
 """`plan`: which policy to use under a budget."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -81,8 +82,9 @@ def plan(
     made = planning.plan(found, terms, orders=asked["orders"], seed=asked["seed"])
     tell(made, as_json=as_json)
     if output:
+        before = Path(output).exists()
         planning.write_policy(made, output)
-        note(f"policy: {output}")
+        note(f"policy: {output}{' (written over)' if before else ''}")
 
 
 def tell(made: "Plan", *, as_json: bool) -> None:

@@ -106,7 +106,7 @@ def _accepted(
             continue
         upto = np.concatenate([[0], grid[grid < k], [k]])
         unsolved = 1 - np.concatenate([[0.0], solved[grid < k], [accuracy.value]])
-        samples = float(np.trapezoid(np.nan_to_num(unsolved, nan=1.0), upto))
+        samples = _drawn(upto, np.nan_to_num(unsolved, nan=1.0))
         yield Beyond(
             FirstAccepted(k, truth, model),
             replace(accuracy, method=f"forecast for these problems; {accuracy.method}"),
@@ -119,6 +119,17 @@ def _accepted(
             affordable=False,
             draw=k,
         )
+
+
+def _drawn(upto: Floats, unsolved: Floats) -> float:
+    """Return the mean number of samples until one is right: Σ unsolved(j), 0 <= j < k.
+
+    Between its points the curve is straight; the sum starts at the left of every step.
+
+    >>> _drawn(np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.5, 0.25]))
+    1.5
+    """
+    return float(np.trapezoid(unsolved, upto) + (unsolved[0] - unsolved[-1]) / 2)
 
 
 def _voted(

@@ -49,8 +49,10 @@ def policy_toml(plan: Plan) -> str:
         "accuracy": promised.value, "low": promised.low, "high": promised.high,
         "level": promised.level, "method": promised.method, "problems": promised.problems,
         "wrong": plan.promise.wrong.value, "abstained": plan.promise.abstained.value,
+        "precision": plan.promise.precision.value,
         "samples": used.samples, "verifications": used.verifications, "tokens": used.tokens,
         "dollars": used.dollars, "seconds": used.seconds,
+        f"{plan.unit}_low": plan.promise.cost.low, f"{plan.unit}_high": plan.promise.cost.high,
     }  # fmt: skip
     limits = plan.terms.budget
     named = models_named(plan.chosen.policy) or list(plan.found.archive.shelves)

@@ -50,6 +50,8 @@ def read(runs: Sequence[Run], *, truth: str = "", usable: Sequence[str] = ()) ->
     later = {str(s.get("model", i)) for i, s in said.items() if "revises" in s}
     rows = [_short(row) for run in runs for row in recorded_problems(run)]
     merged, left_out = _common(rows, later)
+    if not merged:
+        raise ConfigError(_nothing_common(rows))
     priced = [(problem, _priced(recorded, said, table)) for problem, recorded in merged]
     names = verifiers_in(priced)
     right = truth or _only(names)
@@ -160,8 +162,19 @@ def _judge_prices(said: Mapping[str, Any], table: PriceTable) -> dict[str, Price
 def _only(names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]
-    known = ", ".join(names) or "none; run `vervet verify` first"
+    if not names:
+        raise ConfigError("nothing says which samples are right. Run `vervet verify` first.")
+    known = ", ".join(names)
     raise ConfigError(f"say which verifier tells what is right with --against. There are: {known}.")
+
+
+def _nothing_common(rows: Sequence[tuple[Problem, Recorded]]) -> str:
+    """Say why there is nothing to plan on."""
+    some = {model: problem.id for problem, recorded in rows for model in recorded.samples}
+    if not some:
+        return "the run has no samples. Run `vervet sample` first."
+    told = ", ".join(f"{model} has {problem!r}" for model, problem in sorted(some.items())[:3])
+    return f"no problem has samples of every model: {told}. Give runs of the same problems."
 
 
 def _specs(said: Mapping[str, Any]) -> dict[str, str]:

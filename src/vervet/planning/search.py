@@ -13,8 +13,9 @@ from vervet.planning.outcome import Averages
 from vervet.planning.promise import Promise, choose, promise, worth
 from vervet.planning.reading import Found
 from vervet.planning.replay import Orders, Replayed, outcome, summary, vectorised
-from vervet.planning.terms import Terms
+from vervet.planning.terms import Terms, nothing_fits
 from vervet.policies.flow import Policy, name_of
+from vervet.stats.moments import moments
 
 ORDERS = 100
 QUICK = 20
@@ -55,6 +56,8 @@ class Plan:
     """Of every cost: dollars, tokens or samples."""
     found: Found
     terms: Terms
+    unknown: tuple[str, ...] = ()
+    """Policies left out because what they take is not known, while the terms limit it."""
     beyond: tuple[Beyond, ...] = ()
     """Policies that need more samples than were recorded, as forecast; none of them is chosen."""
 
@@ -113,9 +116,10 @@ def _conclude(
     waits = np.array([r.costs["seconds"] for _, r in tried])
     limits = (limit, np.inf if terms.max_latency is None else terms.max_latency)
     fits = _affordable(costs, waits, limits)
-    worths, paid = np.nanmean(values, axis=1), costs.mean(axis=1)
+    worths, paid = moments(values.T)[0], costs.mean(axis=1)
     if not fits.any():
-        raise ConfigError(_too_dear(tried, paid, waits.mean(axis=1), f"{limit:g} {unit}"))
+        raise ConfigError(nothing_fits([p for p, _ in tried], (paid, waits.mean(axis=1)), unit,
+                                       terms, problems))  # fmt: skip
 
     def option(place: int) -> Option:
         policy, found = tried[place]
@@ -125,7 +129,13 @@ def _conclude(
     best = choose(values, costs, waits, limits)
     promised = promise(values, costs, waits, limits, parts=[r for _, r in tried], seed=seed)
     frontier = tuple(option(place) for place in _frontier(worths, paid))
-    return Plan(option(best), promised, frontier, len(tried), skipped, unit, found, terms)
+    limited = [paid] * (limits[0] < np.inf) + [waits.mean(axis=1)] * (limits[1] < np.inf)
+    unknown = tuple(
+        name_of(policy)
+        for place, (policy, _) in enumerate(tried)
+        if not all(np.isfinite(spent[place]) for spent in limited)
+    )
+    return Plan(option(best), promised, frontier, len(tried), skipped, unit, found, terms, unknown)
 
 
 def _affordable(costs: Floats, waits: Floats, limits: tuple[float, float]) -> Floats:
@@ -134,17 +144,6 @@ def _affordable(costs: Floats, waits: Floats, limits: tuple[float, float]) -> Fl
         if np.isfinite(limit):
             ok &= paid.mean(axis=1) <= limit
     return np.asarray(ok)
-
-
-def _too_dear(tried: Tried, costs: Floats, waits: Floats, budget: str) -> str:
-    unit = budget.partition(" ")[2]
-    if not np.isfinite(costs).any():
-        return f"{unit} are not known of any policy. Give the budget in samples or tokens."
-    least = int(np.nanargmin(costs))
-    return (
-        f"no policy fits: the budget is {budget} a problem, and the cheapest, "
-        f"{name_of(tried[least][0])}, takes {costs[least]:.4g} (and {waits[least]:.3g} s)."
-    )
 
 
 def _frontier(values: Floats, costs: Floats) -> list[int]:

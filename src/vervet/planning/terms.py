@@ -1,9 +1,14 @@
 """What a plan must respect: a budget, a latency, and what mistakes cost."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from vervet.errors import ConfigError
+from vervet.planning.archive import Floats
+from vervet.policies.flow import Policy, name_of
 
 UNITS = {"usd": "dollars", "$": "dollars", "tokens": "tokens", "samples": "samples"}
 WRITTEN = re.compile(r"(?P<amount>\d+(\.\d*)?|\.\d+)\s*(?P<unit>[a-z$]+)(?P<each>/problem)?")
@@ -74,3 +79,55 @@ def latency(text: str) -> float:
     if not found:
         raise ConfigError(f"--max-latency {text!r} is not a time: write 30s, 500ms or 2m.")
     return float(found["amount"]) * IN_SECONDS[found["unit"]]
+
+
+def nothing_fits(
+    policies: Sequence[Policy],
+    spent: tuple[Floats, Floats],
+    unit: str,
+    terms: Terms,
+    problems: int,
+) -> str:
+    """Say why no policy fits: what is asked for, and what the nearest policy takes.
+
+    Args:
+        policies: all that were compared.
+        spent: their mean cost in `unit`, and their mean seconds; NaN where not known.
+        unit: of the cost.
+        terms: what they must keep.
+        problems: over how many a budget for all is spread.
+    """
+    costs, waits = spent
+    limit = terms.budget.per_problem(problems) if terms.budget else np.inf
+    within = np.ones(len(policies), dtype=bool) if terms.budget is None else costs <= limit
+    if terms.budget and not np.isfinite(costs).any():
+        return f"{unit} are not known of any policy. {_INSTEAD[unit]}"
+    if not within.any():
+        least = int(np.nanargmin(costs))
+        return (
+            f"no policy fits: the budget is {limit:g} {unit} a problem{_shared(terms, problems)}, "
+            f"and the cheapest, {name_of(policies[least])}, takes {costs[least]:.4g}."
+        )
+    there = " within the budget" if terms.budget else ""
+    timed = np.where(within & np.isfinite(waits), waits, np.inf)
+    quickest = int(timed.argmin())
+    if not np.isfinite(timed[quickest]):
+        return f"seconds are not known of any policy{there}. {_INSTEAD['seconds']}"
+    return (
+        f"no policy fits: it may take {terms.max_latency:g} s, and the quickest{there}, "
+        f"{name_of(policies[quickest])}, takes {timed[quickest]:.3g}."
+    )
+
+
+_INSTEAD = {
+    "dollars": "Give the budget in samples or tokens.",
+    "tokens": "Give the budget in samples.",
+    "seconds": "Leave the latency out.",
+}
+
+
+def _shared(terms: Terms, problems: int) -> str:
+    """Say so where the budget is for all problems together."""
+    if terms.budget is None or terms.budget.each:
+        return ""
+    return f" ({terms.budget.amount:g} for all {problems:,}; /problem gives it to each)"

@@ -16,20 +16,53 @@ def recommendation(plan: Plan) -> str:
     promised = plan.promise
     bring = (
         f"Promised accuracy on as many new problems: {_percent(promised.accuracy)} "
-        f"({promised.accuracy.level:.0%}), wrong {promised.wrong.value:.1%}, "
-        f"abstained {promised.abstained.value:.1%}, at {_cost(plan.chosen, plan.unit)}."
+        f"({promised.accuracy.level:.0%}), wrong {promised.wrong.value:.1%}, abstained {promised.abstained.value:.1%}"
+        f"{_precise(plan)}, at {_cost(plan)}."
     )
+    kept = plan.found.archive.problems
     searched = (
-        f"{plan.compared:,} policies were compared on {plan.found.archive.problems:,} problems; "
-        f"choosing among them made the winner look {100 * promised.optimism:.1f} points "
-        "better than it is, which the promise leaves out."
+        f"{_many(plan.compared, 'policy was', 'policies were')} compared on "
+        f"{_many(kept, 'problem', 'problems')}{_flattered(plan)}."
     )
     lines = [f"Use {plan.chosen.name}.", bring, searched]
-    lines += [*_against_one_sample(plan), *_notes(plan)]
+    lines += [*_against_one_sample(plan), *_limits(plan), *_notes(plan)]
     return "\n".join(lines)
 
 
+def _many(number: int, one: str, more: str) -> str:
+    """Return a number with its noun.
+
+    >>> _many(1, "problem", "problems"), _many(1200, "problem", "problems")
+    ('1 problem', '1,200 problems')
+    """
+    return f"{number:,} {one if number == 1 else more}"
+
+
+def _precise(plan: Plan) -> str:
+    """Say how much of what is returned is right, where not everything is."""
+    precision = plan.promise.precision
+    if not plan.promise.abstained.value or not np.isfinite(precision.value):
+        return ""
+    return f" (of what it returns, {_percent(precision)} is right)"
+
+
+def _flattered(plan: Plan) -> str:
+    """Say what the search was worth to the winner, and that it is not promised."""
+    kind = " of value" if plan.terms.false_positive_cost or plan.terms.abstain_cost else ""
+    points = 100 * plan.promise.optimism
+    if plan.compared == 1 or plan.promise.accuracy.problems == 1:
+        return ""
+    if points < 0.05:  # noqa: PLR2004 - shown as 0.0
+        return "; choosing among them did not make the winner look better than it is"
+    return (
+        f"; repeated without a tenth of them, the search shows that it made the winner look "
+        f"{points:.1f} points{kind} better than it is, which the promise leaves out"
+    )
+
+
 def _percent(estimate: Estimate) -> str:
+    if not np.isfinite(estimate.low):
+        return f"{estimate.value:.1%} (no interval: {estimate.reason})"
     return f"{estimate.value:.1%} [{estimate.low:.1%}, {estimate.high:.1%}]"
 
 
@@ -44,9 +77,17 @@ def amount(value: float) -> str:
     return f"{value:,.0f}" if value >= 1_000 else f"{value:.4g}"  # noqa: PLR2004 - four digits
 
 
-def _cost(option: Option, unit: str) -> str:
-    drawn = "" if unit == "samples" else f" ({amount(option.replayed.samples)} samples)"
-    return f"{amount(option.cost)} {unit} a problem{drawn}"
+def _cost(plan: Plan) -> str:
+    cost, unit = plan.promise.cost, plan.unit
+    several = plan.chosen.replayed.samples
+    drawn = "" if unit == "samples" else f" ({_samples(several)})"
+    low, high = amount(cost.low), amount(cost.high)
+    spread = "" if low == high else f" [{low}, {high}]"
+    return f"{amount(plan.chosen.cost)}{spread} {unit} a problem{drawn}"
+
+
+def _samples(number: float) -> str:
+    return f"{amount(number)} sample{'' if number == 1 else 's'}"
 
 
 def _against_one_sample(plan: Plan) -> list[str]:
@@ -56,16 +97,40 @@ def _against_one_sample(plan: Plan) -> list[str]:
         return []
     one = max(singles, key=lambda o: o.value)
     right, share = one.replayed.accuracy.value, one.cost / plan.chosen.cost
+    lost = f" and wrong {one.replayed.wrong.value:.1%}" if plan.terms.false_positive_cost else ""
     said = (
-        f"One sample of the best model that is worth its price ({one.name}) is right {right:.1%} "
-        f"of the time, for {share:.2g} times the cost."
+        f"One sample of the best model that is worth its price ({one.name}) is right {right:.1%}"
+        f"{lost} of the time, for {share:.2g} times the cost."
     )
     return [said]
 
 
+def _limits(plan: Plan) -> list[str]:
+    """Say where new problems may take more than the terms allow, and what could not be weighed."""
+    terms, said = plan.terms, []
+    budget = terms.budget.per_problem(plan.found.archive.problems) if terms.budget else np.inf
+    if plan.promise.cost.high > budget:
+        said.append(
+            f"As many new problems may take up to {amount(plan.promise.cost.high)} {plan.unit} "
+            f"each, more than the budget of {amount(budget)}."
+        )
+    latency = np.inf if terms.max_latency is None else terms.max_latency
+    if plan.promise.seconds.high > latency:
+        said.append(
+            f"As many new problems may take up to {amount(plan.promise.seconds.high)} s each, "
+            f"more than the {amount(latency)} s allowed."
+        )
+    if plan.unknown:
+        said.append(
+            f"{_many(len(plan.unknown), 'policy was', 'policies were')} left out, as "
+            f"{plan.unknown[0]}: what they take is not known."
+        )
+    return said
+
+
 def _notes(plan: Plan) -> list[str]:
     kept = plan.found
-    notes = []
+    notes = [*_lacking(plan)]
     if kept.archive.truth not in kept.usable:
         notes.append(
             f"{kept.archive.truth} says what is right by the reference, so policies may read "
@@ -85,9 +150,25 @@ def _notes(plan: Plan) -> list[str]:
     return notes
 
 
+def _lacking(plan: Plan) -> list[str]:
+    """Say what keeps the problems from telling much."""
+    kept, said = plan.found, []
+    if kept.left_out:
+        several = _many(kept.left_out, "problem was", "problems were")
+        said.append(f"{several} left out: not every model answered them.")
+    right = [shelf.right[np.isfinite(shelf.right)] for shelf in kept.archive.shelves.values()]
+    for value, what in ((0, "No sample is right"), (1, "Every sample is right")):
+        if all((each == value).all() for each in right):
+            said.append(f"{what}, so these problems cannot tell one policy from another.")
+    return said
+
+
 def _forecast(plan: Plan) -> list[str]:
-    """Say what more samples are forecast to bring within the terms, if that is more."""
-    better = [b for b in plan.beyond if b.affordable and b.value > plan.promise.value]
+    """Say what more samples are forecast to bring within the terms, if that is more.
+
+    A forecast is for the problems at hand, as is the winner's own value.
+    """
+    better = [b for b in plan.beyond if b.affordable and b.value > plan.chosen.value]
     if not better:
         return []
     best = max(better, key=lambda b: b.value)
@@ -114,6 +195,9 @@ def document(plan: Plan) -> dict[str, Any]:
             "population": _estimate(plan.promise.population),
             "wrong": _estimate(plan.promise.wrong),
             "abstained": _estimate(plan.promise.abstained),
+            "precision": _estimate(plan.promise.precision),
+            "cost": _estimate(plan.promise.cost),
+            "seconds": _estimate(plan.promise.seconds),
             "value": plan.promise.value,
             "optimism": plan.promise.optimism,
         },
@@ -135,6 +219,7 @@ def document(plan: Plan) -> dict[str, Any]:
             for each in plan.beyond
         ],
         "skipped": dict(plan.skipped),
+        "unknown": list(plan.unknown),
         "recommendation": recommendation(plan),
     }
 
