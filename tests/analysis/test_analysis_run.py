@@ -133,6 +133,17 @@ def test_the_json_is_what_was_declared(run: Run) -> None:
     )
 
 
+def test_problems_that_nobody_could_judge_are_left_out_and_counted(tmp_path: Path) -> None:
+    run = open_run(str(tmp_path / "run"))
+    record(run, {"a": "4454", "b": "5656", "e": "!!!!", "f": "!!!!"})
+    found = analyze(run, forecast=[100])
+    at = {row.k: row for row in found.document.coverage}
+    assert (at[1].value, at[1].problems, at[1].excluded) == (3 / 8, 2, 2)
+    assert max(at) == 4
+    assert {row.k for row in found.document.selection if row.policy == "majority"} == set(at)
+    assert found.document.excluded
+
+
 def test_what_was_lost_is_shown_with_its_cause(run: Run) -> None:
     rows = {r.reason.partition(":")[0]: r for r in analyze(run).document.excluded}
     assert rows["verifier error"].count == 1

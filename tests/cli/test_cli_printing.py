@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vervet.cli.printing import aligned, plain, prose, without_constants
+from vervet.analysis.schema_base import Measured
+from vervet.cli.printing import aligned, plain, prose, with_interval, without_constants
 
 
 class Terminal(io.StringIO):
@@ -54,6 +55,14 @@ def test_on_a_terminal_words_stay_whole_and_elsewhere_lines(
     assert " ".join(lines).split() == said.split()
     assert lines[1].startswith("    ")
     assert lines[-1] == "  a: b c d"
+
+
+def test_a_number_without_an_interval_is_shown_without_one() -> None:
+    nan = float("nan")
+    rest = {"level": 0.95, "method": "", "problems": 1, "samples": 10, "excluded": 0}
+    assert with_interval(Measured(value=0.7, low=nan, high=nan, **rest)) == "0.700"  # type: ignore[arg-type]
+    whole = Measured(value=0.7, low=0.6, high=0.8, **rest)  # type: ignore[arg-type]
+    assert with_interval(whole) == "0.700 [0.600, 0.800]"
 
 
 names = st.text(alphabet="abc", min_size=1, max_size=12)

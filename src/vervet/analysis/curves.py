@@ -35,8 +35,8 @@ class Settings:
         return np.random.default_rng(self.seed)
 
     def depth(self, total: Ints) -> int:
-        """Return the k that nearly all problems have enough samples for."""
-        counts = np.sort(total)
+        """Return the k that nearly all problems of which any sample is judged have enough for."""
+        counts = np.sort(total[total > 0])
         return int(counts[int((1 - ENOUGH_PROBLEMS) * len(counts))]) if len(counts) else 0
 
     def grid(self, total: Ints) -> list[int]:

@@ -193,7 +193,7 @@ def summary(analysis: "Analysis") -> None:
 def with_interval(row: "Measured") -> str:
     """Return a number with its interval; rounded first, so that equal numbers look equal."""
     value, low, high = (round(number, 9) for number in (row.value, row.low, row.high))
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]" if isfinite(low) else f"{value:.3f}"
 
 
 MOST_WAYS = 3
@@ -230,4 +230,5 @@ def headline(analysis: "Analysis") -> list["Table"]:
     names = ("model", "verifier", "k", "coverage", *sorted(columns, key=_place)[:MOST_WAYS])
     level = document.coverage[0].level if document.coverage else 0.95
     title = f"accuracy with k samples, {level:.0%} intervals over problems"
-    return [Table(title, tuple(kept), names), *([analysis.excluded()] if document.excluded else [])]
+    accuracy = [Table(title, tuple(kept), names)] if kept else []
+    return accuracy + ([analysis.excluded()] if document.excluded else [])

@@ -112,7 +112,9 @@ def suite_of(problem: Problem, name: SuiteName = "plus") -> Suite:
             return calls(reference, name)
         if "test" in reference:
             return assertion_suite(problem, reference)
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as lacking:
+        raise VerifierError(f"{problem.id}: its tests need {lacking} beside them.") from lacking
+    except (TypeError, ValueError) as error:
         raise VerifierError(f"{problem.id}: its tests are not as expected ({error!r}).") from error
     held = ", ".join(sorted(reference)) or "nothing"
     raise VerifierError(
