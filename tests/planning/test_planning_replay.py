@@ -70,6 +70,21 @@ POLICIES: list[Policy] = [
     Pandora(12, "j", price=0.0, least=2, trials=3),
     Pandora(5, "v", price=0.1),
     Abstain(Pandora(8, "j", price=0.05), 0.8),
+    Abstain(Abstain(Majority(9, "v"), 0.3), 0.6),
+    Abstain(Certified(12, "v", error=0.3), 0.7, by="posterior", verifier="v"),
+    Abstain(BestOf(4, "j"), 0.3, by="margin", verifier="v"),
+    Abstain(BestOf(4, "j"), 0.8, by="posterior", verifier="v"),
+    Abstain(BestOf(4, "j", trials=3), 0.3, by="margin", verifier="j"),
+    Abstain(Posterior(9, "v"), 0.5, by="score", verifier="j", trials=2),
+    Abstain(BestOf(3, "j", trials=3), 0.5, by="score", verifier="j", trials=2),
+    Abstain(BestOf(3, "j"), 0.5, by="score", verifier="j", trials=2),
+    Abstain(VerifyTies(6, "v", "j"), 0.5, by="score", verifier="j"),
+    Abstain(Cascade(Majority(3, "v"), FirstAccepted(9, "j"), 0.7), 0.5),
+    Abstain(Mixture("m*3|s*2", "v"), 0.5),
+    Cascade(Abstain(Posterior(5, "v"), 0.6, by="margin", verifier="v"), Majority(4, "v"), 0.9),
+    Cascade(Cascade(Fixed("s"), Majority(2, "v", model="s"), 2.0), BestOf(5, model="m"), 0.6),
+    Cascade(Abstain(Fixed("s"), 0.5, by="score", verifier="j"), Mixture("m*4", "v"), 0.6),
+    Cascade(Majority(3, "v"), Mixture("m*2|s*2", "v"), 0.9),
 ]
 
 
@@ -139,6 +154,16 @@ def test_a_plan_refines_as_far_as_that_was_recorded(made: Made) -> None:
     assert not any("refine" in name for name in chosen.skipped)
     with pytest.raises(NotRecorded, match=r"were never drawn.*vervet solve --policy refine"):
         replayed(Refine(4, "v"), found.archive, Orders.random(found.archive, 2))
+
+
+def test_a_second_policy_that_is_never_asked_needs_no_samples(made: Made) -> None:
+    kept = archive(made(6, {"m": 5, "s": 2}, holes=False), "v")
+    for other in ("m", "s"):
+        sure = Cascade(Fixed("m"), Majority(9, "v", model=other), 0.5)
+        assert replayed(sure, kept, Orders.random(kept, 2)).samples == 1
+        doubt = Cascade(Majority(2, "v", model="m"), Majority(4, "v", model=other), 1.1)
+        with pytest.raises(NotRecorded, match="samples recorded of"):
+            replayed(doubt, kept, Orders.random(kept, 2))
 
 
 def test_most_built_in_policies_have_a_fast_path() -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vervet.costs.dollars import Price, token_dollars
 from vervet.errors import ConfigError
-from vervet.policies.flow import Recorded, turn_of
+from vervet.policies.flow import Recorded, score_of, turn_of
 from vervet.types import Outcome, Problem, Sample, Verdict
 
 Floats = NDArray[np.float64]
@@ -232,7 +232,8 @@ def _heard(told: Told, codes: Sequence[dict[str, int]], width: int, price: Price
             answer[p, i] = _code(verdicts, codes[p])
             for t, verdict in enumerate(verdicts):
                 outcome[p, i, t] = VALUE[verdict.outcome]
-                score[p, i, t] = _score(verdict)
+                if verdict.outcome is not Outcome.ERROR:
+                    score[p, i, t] = score_of(verdict)
                 prompt[p, i, t] = verdict.prompt_tokens or 0
                 reply[p, i, t] = verdict.completion_tokens or 0
                 seconds[p, i, t] = verdict.seconds or 0.0
@@ -245,10 +246,3 @@ def _code(verdicts: Sequence[Verdict], codes: dict[str, int]) -> int:
     if not verdicts or verdicts[0].outcome is Outcome.ERROR or verdicts[0].answer is None:
         return -1
     return codes.setdefault(verdicts[0].answer, len(codes))
-
-
-def _score(verdict: Verdict) -> float:
-    if verdict.outcome is Outcome.ERROR:
-        return float("nan")
-    accepted = float(verdict.outcome is Outcome.ACCEPT)
-    return accepted if verdict.score is None else verdict.score

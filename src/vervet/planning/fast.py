@@ -18,15 +18,21 @@ from vervet.planning.archive import Floats, Heard, Ints, Shelf
 from vervet.planning.votes import (
     certain,
     consistent,
+    differ,
+    finest,
     idle,
     most_voted,
     race,
+    times,
+    top_two,
     unanimous,
+    votes_of,
 )
 from vervet.policies.abstain import Abstain
 from vervet.policies.adaptive import AdaptiveConsistency, EarlyStopping
 from vervet.policies.best_of import BY_LOGPROB, BestOf
 from vervet.policies.certified import Certified
+from vervet.policies.evidence import lead_chance
 from vervet.policies.first_accepted import FirstAccepted
 from vervet.policies.fixed import Fixed
 from vervet.policies.majority import Majority
@@ -168,7 +174,7 @@ def _(policy: VerifyThenVote, view: View) -> Picked | None:
     codes = view.take(view.heard(policy.verifier).answer, policy.n)
     scores = view.take(view.heard(policy.judge).mean_score(policy.trials), policy.n)
     scored = np.isfinite(scores)
-    votes = _votes(np.where(scored, codes, -1))
+    votes = votes_of(np.where(scored, codes, -1))
     best = np.where(scored, scores, -np.inf).max(axis=1)
     level = scored & (scores == best[:, None])
     most = np.where(level, votes, -1).max(axis=1)
@@ -184,12 +190,12 @@ def _(policy: VerifyTies, view: View) -> Picked | None:
     if policy.judge == policy.verifier:
         return None
     codes = view.take(view.heard(policy.verifier).answer, policy.n)
-    votes = _votes(codes)
+    votes = votes_of(codes)
     level = (codes >= 0) & (votes >= votes.max(axis=1)[:, None] - policy.margin * policy.n)
-    several = level & _differ(codes, level)[:, None]
-    about = several & (_times(codes) < policy.each)
+    several = level & differ(codes, level)[:, None]
+    about = several & (times(codes) < policy.each)
     scores = view.take(view.heard(policy.judge).mean_score(policy.trials), policy.n)
-    place, found = _finest(codes, votes, np.where(about, scores, np.nan))
+    place, found = finest(codes, votes, np.where(about, scores, np.nan))
     plain, _ = most_voted(codes, view.full(policy.n))
     place = np.where(found, place, plain)
     share = votes[np.arange(len(place)), np.maximum(place, 0)] / policy.n
@@ -238,10 +244,37 @@ def _(policy: FirstAccepted, view: View) -> Picked:
 @pick.register
 def _(policy: Abstain, view: View) -> Picked | None:
     found = pick(policy.policy, view)
-    if found is None or policy.by != "confidence":
+    if found is None or policy.by == "confidence":
+        return found if found is None else _only(found, _trusted(found.trust, policy.below))
+    trials = dict(found.asked).get(policy.verifier, 0)
+    most = 1 if policy.by != "score" else policy.trials  # answers are coded by their first trial
+    if found.some is not None or 0 < trials < policy.trials or max(trials, policy.trials) > most:
         return None
-    trust = np.zeros(len(found.place)) if found.trust is None else found.trust
-    return _only(found, trust >= policy.below)
+    upto = np.arange(int(found.drawn.max(initial=0)))
+    about = (found.place >= 0)[:, None] & (
+        upto == found.place[:, None] if policy.by == "score" else upto < found.drawn[:, None]
+    )
+    kept = _only(found, _judged(policy, found, view) >= policy.below)
+    return kept if trials else replace(kept, some=Some(policy.verifier, policy.trials, about))
+
+
+def _judged(policy: Abstain, found: Picked, view: View) -> Floats:
+    """Return how far the choice of every row is trusted, by the verifier that `policy` asks."""
+    heard, limit = view.heard(policy.verifier), int(found.drawn.max(initial=0))
+    if policy.by == "score":
+        trials = max(policy.trials, dict(found.asked).get(policy.verifier, 0))
+        scores = view.take(heard.mean_score(trials), limit)
+        chosen = scores[np.arange(len(scores)), np.maximum(found.place, 0)]
+        return np.asarray(np.nan_to_num(chosen))
+    leader, rival = top_two(view.take(heard.answer, limit), found.drawn)
+    if policy.by == "posterior":
+        return np.asarray(lead_chance(limit)[leader, rival])
+    return np.asarray((leader - rival) / found.drawn)
+
+
+def _trusted(trust: Floats | None, below: float) -> NDArray[np.bool_]:
+    """Tell what is trusted enough; what has no confidence counts as 0."""
+    return np.asarray((0.0 if trust is None else trust) >= np.float64(below))
 
 
 def mix(policy: Mixture, views: Sequence[View]) -> list[Picked]:
@@ -292,69 +325,20 @@ def _total_by_answer(codes: Ints, scores: Floats) -> Floats:
     return np.asarray(np.where((codes >= 0) & np.isfinite(scores), scores, 0.0).sum(axis=1))
 
 
-def _votes(codes: Ints) -> Ints:
-    """Return for every sample how many samples of its row give the same answer."""
-    rows, _ = codes.shape
-    answers = int(codes.max(initial=0)) + 1
-    row = np.arange(rows)[:, None]
-    flat = row * answers + np.maximum(codes, 0)
-    counts = np.bincount(flat[codes >= 0], minlength=rows * answers)
-    return np.where(codes >= 0, counts[flat], 0)
-
-
-def _differ(codes: Ints, level: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell in which rows the level samples give more than one answer."""
-    high = np.where(level, codes, -1).max(axis=1)
-    low = np.where(level, codes, np.iinfo(codes.dtype).max).min(axis=1)
-    return np.asarray(low < high)
-
-
-def _times(codes: Ints) -> Ints:
-    """Return for every sample how often its answer was given before in its row."""
-    rows, width = codes.shape
-    order = np.argsort(codes, axis=1, kind="stable")
-    ranked = np.take_along_axis(codes, order, axis=1)
-    place = np.broadcast_to(np.arange(width), codes.shape)
-    starts = np.where(np.diff(ranked, axis=1, prepend=-2) != 0, place, 0)
-    before = place - np.maximum.accumulate(starts, axis=1)
-    times = np.empty((rows, width), dtype=np.int64)
-    np.put_along_axis(times, order, before, axis=1)
-    return times
-
-
-def _finest(codes: Ints, votes: Ints, scores: Floats) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return who first gave the answer with the highest mean score, and whether there is one.
-
-    Equals go to the answer with more votes, then to the earlier.
-    """
-    rows, _ = codes.shape
-    answers = int(codes.max(initial=0)) + 1
-    scored = np.isfinite(scores)
-    row, column = np.nonzero(scored)
-    flat = row * answers + codes[row, column]
-    size = rows * answers
-    total = np.bincount(flat, scores[row, column], minlength=size)
-    with np.errstate(invalid="ignore"):
-        mean = total / np.bincount(flat, minlength=size)
-    at = np.arange(rows)[:, None] * answers + np.maximum(codes, 0)
-    each = np.where((codes >= 0) & np.isfinite(mean[at]), mean[at], -np.inf)
-    best = np.isfinite(each) & (each == each.max(axis=1)[:, None])
-    most = np.where(best, votes, -1).max(axis=1)
-    return (best & (votes == most[:, None])).argmax(axis=1), np.asarray(scored.any(axis=1))
-
-
 def all_there(drawn: Ints, asked: Asked, view: View) -> None:
     """Refuse to say anything about samples or verdicts that were not recorded.
 
     Raises:
         NotRecorded: some of the `drawn` samples, or of the verdicts on them, are not there.
     """
-    have = view.shelf.size[view.problem]
-    if (drawn > have).any():
-        least = int(have.min())
+    width = view.order.shape[1]
+    last = np.minimum(drawn, width) - 1
+    if ((drawn > width) | (view.order[np.arange(len(drawn)), last] < 0)).any():
+        have, least = int((view.order >= 0).sum(axis=1).min()), int(drawn.max())
         raise NotRecorded(
-            f"the policy draws more than the {least} samples recorded of {view.shelf.model!r}. "
-            f"Draw more with `vervet sample -n N`, N > {least}."
+            f"the policy draws more than the {have} samples recorded of "
+            f"{view.shelf.model!r}: at least {least} of a problem. "
+            f"Draw more with `vervet sample -n N`, N = {least} or more."
         )
     limit = int(drawn.max(initial=0))
     there = np.arange(limit) < drawn[:, None]

@@ -106,6 +106,12 @@ def switched(first: Outcome, second: Outcome, doubt: NDArray[np.bool_]) -> Outco
     return Outcome(right, returned.astype(np.bool_), trust, *costs)
 
 
+def trusted(found: Outcome, below: float) -> Outcome:
+    """Return what is trusted enough; what has no confidence counts as 0."""
+    kept = found.returned & (np.where(np.isinf(found.trust), 0.0, found.trust) >= below)
+    return replace(found, right=np.where(kept, found.right, 0.0), returned=kept)
+
+
 def upon(first: Outcome, second: Outcome) -> Outcome:
     """Return `first`, and where it returns nothing `second` on top of what that has cost."""
     return switched(first, second, ~first.returned)

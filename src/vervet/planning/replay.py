@@ -1,20 +1,24 @@
 """What a policy is expected to bring and to cost, over many random orders of recorded rows."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
+from vervet.errors import NotRecorded
 from vervet.planning.archive import Archive, Floats, Ints, Shelf
 from vervet.planning.chains import refined
 from vervet.planning.fast import Picked, Some, View, all_there, mix, not_judged, pick
 from vervet.planning.flows import driven
-from vervet.planning.outcome import Averages, Outcome, both, joined, switched, upon
+from vervet.planning.outcome import Averages, Outcome, both, joined, switched, trusted, upon
 from vervet.planning.together import shared
+from vervet.policies.abstain import Abstain
 from vervet.policies.cascade import Cascade
 from vervet.policies.flow import Policy, name_of
 from vervet.policies.index import Index
 from vervet.policies.mixture import Mixture, parts
+from vervet.policies.names import models_named, within
 from vervet.policies.refine import Refine
 from vervet.stats.estimate import Estimate
 from vervet.stats.resampling import mean_interval
@@ -40,6 +44,16 @@ class Orders:
         """Draw `count` orders of every problem; a problem's orders do not depend on the others."""
         return cls({m: _shuffled(s, count, [seed, i])
                     for i, (m, s) in enumerate(archive.shelves.items())})  # fmt: skip
+
+    def after(self, drawn: Floats) -> "Orders":
+        """Return what is left of every order after so many samples; shape (problems, orders)."""
+        left = {}
+        for model, order in self.by_model.items():
+            width = order.shape[2]
+            place = np.arange(width) + drawn.astype(np.int64)[:, :, None]
+            kept = np.take_along_axis(order, np.minimum(place, width - 1), axis=2)
+            left[model] = np.where(place < width, kept, -1)
+        return Orders(left)
 
     def first(self, count: int) -> "Orders":
         """Return the first `count` orders."""
@@ -120,12 +134,9 @@ def outcome(policy: Policy, archive: Archive, orders: Orders) -> Outcome:
     Raises:
         NotRecorded: the policy asks for more than was recorded.
     """
-    if isinstance(policy, Mixture) and _distinct(policy, archive):
-        return _mixed(policy, archive, orders)
-    if isinstance(policy, Cascade) and _apart(policy, archive):
-        first = outcome(policy.first, archive, orders)
-        doubt = ~first.returned | (first.trust < policy.below)
-        return switched(first, outcome(policy.then, archive, orders), doubt)
+    several = _several(policy, archive, orders)
+    if several is not None:
+        return several
     model = getattr(policy, "model", None)
     inner = policy
     while model is None and hasattr(inner, "policy"):
@@ -143,21 +154,64 @@ def outcome(policy: Policy, archive: Archive, orders: Orders) -> Outcome:
     return driven(policy, archive, orders.by_model)
 
 
+def _several(policy: Policy, archive: Archive, orders: Orders) -> Outcome | None:
+    """Return what a policy of several models or policies does; None where it is no such policy."""
+    if isinstance(policy, Mixture) and _distinct(policy, archive):
+        return _mixed(policy, archive, orders)
+    if isinstance(policy, Cascade):
+        return _cascaded(policy, archive, orders)
+    if isinstance(policy, Abstain) and policy.by == "confidence" and _flows(policy.policy):
+        return trusted(outcome(policy.policy, archive, orders), policy.below)
+    return None
+
+
 def vectorised(policy: Policy) -> bool:
     """Tell whether a policy is replayed without its flow, which is a hundred times quicker."""
     if isinstance(policy, Cascade):
         return vectorised(policy.first) and vectorised(policy.then)
+    if isinstance(policy, Abstain) and policy.by == "confidence" and _flows(policy.policy):
+        return vectorised(policy.policy)
     if isinstance(policy, Index | Mixture | Refine):
         return True
     inner = getattr(policy, "policy", policy)
     return pick.dispatch(type(inner)) is not pick.dispatch(object)
 
 
-def _apart(policy: Cascade, archive: Archive) -> bool:
-    """Tell whether the two policies of a cascade draw from different models."""
-    one, two = (getattr(p, "model", None) for p in (policy.first, policy.then))
-    known = archive.shelves
-    return one != two and one in known and two in known
+def _flows(policy: Policy) -> bool:
+    """Tell whether `outcome` of a policy inside another is what its flow does there."""
+    return isinstance(policy, Cascade | Mixture | Refine | Abstain)
+
+
+def _cascaded(policy: Cascade, archive: Archive, orders: Orders) -> Outcome:
+    """Return what a cascade does: the second policy draws what the first has left.
+
+    Where that cannot be said for all orders at once, or the second lacks samples (perhaps in orders
+    in which it is not asked), the flow says it.
+    """
+    one, two = (_draws_from(each, archive) for each in (policy.first, policy.then))
+    alike = one == two and len(one) == 1 and not _any(policy.first, Refine)
+    if one and two and (alike or one.isdisjoint(two)):
+        with suppress(NotRecorded):
+            first = outcome(policy.first, archive, orders)
+            doubt = ~first.returned | (first.trust < policy.below)
+            left = orders.after(first.samples * doubt) if alike else orders
+            return switched(first, outcome(policy.then, archive, left), doubt)
+    return driven(policy, archive, orders.by_model)
+
+
+def _draws_from(policy: Policy, archive: Archive) -> set[str]:
+    """Return the models a policy draws from; empty where that is not known for all orders."""
+    if not vectorised(policy) or _any(policy, Index):
+        return set()
+    simple = [each for each in within(policy) if not isinstance(each, Abstain | Cascade)]
+    named = {
+        model for each in simple for model in models_named(each) or [next(iter(archive.shelves))]
+    }
+    return named if named <= archive.shelves.keys() else set()
+
+
+def _any(policy: Policy, kind: type) -> bool:
+    return any(isinstance(each, kind) for each in within(policy))
 
 
 def _distinct(policy: Mixture, archive: Archive) -> bool:

@@ -54,6 +54,16 @@ def most_voted(codes: Ints, drawn: Ints, weights: Floats | None = None) -> tuple
     return np.where(none, -1, place), np.where(none, 0.0, best)
 
 
+def top_two(codes: Ints, drawn: Ints) -> tuple[Ints, Ints]:
+    """Return the votes of the leader and of the runner-up among the first `drawn` of each row."""
+    rows, width = codes.shape
+    row, column = np.nonzero((codes >= 0) & (np.arange(width) < drawn[:, None]))
+    answers = int(codes.max(initial=0)) + 2  # at least two, whatever was answered
+    flat = np.bincount(row * answers + codes[row, column], minlength=rows * answers)
+    votes = np.partition(flat.reshape(rows, answers), answers - 2, axis=1)
+    return votes[:, -1], votes[:, -2]
+
+
 def race(codes: Ints, stops: Stops) -> Ints:
     """Return how many samples each row draws until `stops` says so, else all columns."""
     rows, width = codes.shape
@@ -132,3 +142,54 @@ def unanimous(codes: Ints, window: int) -> Ints:
         agree = (some[:, 0] >= 0) & (some == some[:, :1]).all(axis=1)
         drawn[agree] = start + window
     return drawn
+
+
+def votes_of(codes: Ints) -> Ints:
+    """Return for every sample how many samples of its row give the same answer."""
+    rows, _ = codes.shape
+    answers = int(codes.max(initial=0)) + 1
+    row = np.arange(rows)[:, None]
+    flat = row * answers + np.maximum(codes, 0)
+    counts = np.bincount(flat[codes >= 0], minlength=rows * answers)
+    return np.where(codes >= 0, counts[flat], 0)
+
+
+def differ(codes: Ints, level: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell in which rows the level samples give more than one answer."""
+    high = np.where(level, codes, -1).max(axis=1)
+    low = np.where(level, codes, np.iinfo(codes.dtype).max).min(axis=1)
+    return np.asarray(low < high)
+
+
+def times(codes: Ints) -> Ints:
+    """Return for every sample how often its answer was given before in its row."""
+    rows, width = codes.shape
+    order = np.argsort(codes, axis=1, kind="stable")
+    ranked = np.take_along_axis(codes, order, axis=1)
+    place = np.broadcast_to(np.arange(width), codes.shape)
+    starts = np.where(np.diff(ranked, axis=1, prepend=-2) != 0, place, 0)
+    before = place - np.maximum.accumulate(starts, axis=1)
+    times = np.empty((rows, width), dtype=np.int64)
+    np.put_along_axis(times, order, before, axis=1)
+    return times
+
+
+def finest(codes: Ints, votes: Ints, scores: Floats) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return who first gave the answer with the highest mean score, and whether there is one.
+
+    Equals go to the answer with more votes, then to the earlier.
+    """
+    rows, _ = codes.shape
+    answers = int(codes.max(initial=0)) + 1
+    scored = np.isfinite(scores)
+    row, column = np.nonzero(scored)
+    flat = row * answers + codes[row, column]
+    size = rows * answers
+    total = np.bincount(flat, scores[row, column], minlength=size)
+    with np.errstate(invalid="ignore"):
+        mean = total / np.bincount(flat, minlength=size)
+    at = np.arange(rows)[:, None] * answers + np.maximum(codes, 0)
+    each = np.where((codes >= 0) & np.isfinite(mean[at]), mean[at], -np.inf)
+    best = np.isfinite(each) & (each == each.max(axis=1)[:, None])
+    most = np.where(best, votes, -1).max(axis=1)
+    return (best & (votes == most[:, None])).argmax(axis=1), np.asarray(scored.any(axis=1))

@@ -90,17 +90,9 @@ class Pool:
         return outcomes.count(Outcome.ACCEPT) > outcomes.count(Outcome.REJECT)
 
     def score(self, position: int, verifier: str) -> float | None:
-        """Return the mean score over trials; accepted trials count one where there is no score.
-
-        A score that is no finite number is not known.
-        """
-        scores = [
-            float(v.outcome is Outcome.ACCEPT) if v.score is None else v.score
-            for v in self.about(position, verifier)
-            if v.outcome is not Outcome.ERROR
-        ]
-        known = [score for score in scores if isfinite(score)]
-        return sum(known) / len(known) if known else None
+        """Return the mean score over trials, an ERROR left out; None where there is no other."""
+        judged = [v for v in self.about(position, verifier) if v.outcome is not Outcome.ERROR]
+        return sum(map(score_of, judged)) / len(judged) if judged else None
 
     def turns(self, position: int) -> list[int]:
         """Return the places of a sample and of all that it revises, the first turn first."""
@@ -143,6 +135,13 @@ class Pool:
             for v in verdicts
         )
         return drawn + judged
+
+
+def score_of(verdict: Verdict) -> float:
+    """Return the score of a verdict; where there is none, or no finite one, accepted counts one."""
+    if verdict.score is not None and isfinite(verdict.score):
+        return verdict.score
+    return float(verdict.outcome is Outcome.ACCEPT)
 
 
 def billed(sample: Sample) -> int:

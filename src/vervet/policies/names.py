@@ -15,7 +15,7 @@ def verifiers_named(policy: object) -> list[str]:
     >>> verifiers_named(Weighted(4, "answers", "judge"))
     ['answers', 'judge']
     """
-    found = (getattr(each, name, "") for each in _all(policy) for name in ("verifier", "judge"))
+    found = (getattr(each, name, "") for each in within(policy) for name in ("verifier", "judge"))
     return [name for name in dict.fromkeys(found) if name and name != BY_LOGPROB]
 
 
@@ -26,7 +26,7 @@ def models_named(policy: object) -> list[str]:
     ['small', 'large']
     """
     found: dict[str, None] = {}
-    for each in _all(policy):
+    for each in within(policy):
         if isinstance(each, Mixture):
             found.update(dict.fromkeys(model for model, _ in parts(each.models)))
         elif name := getattr(each, "model", ""):
@@ -34,10 +34,11 @@ def models_named(policy: object) -> list[str]:
     return list(found)
 
 
-def _all(policy: object) -> Iterator[object]:
+def within(policy: object) -> Iterator[object]:
+    """Yield a policy and all policies inside it."""
     yield policy
     if is_dataclass(policy):
         for field in fields(policy):
             inside = getattr(policy, field.name)
             if isinstance(inside, Policy):
-                yield from _all(inside)
+                yield from within(inside)
