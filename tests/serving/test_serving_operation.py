@@ -14,7 +14,9 @@ import pytest
 from vervet.costs.dollars import Price
 from vervet.errors import ConfigError
 from vervet.policies.adaptive import AdaptiveConsistency
+from vervet.policies.flow import name_of
 from vervet.policies.majority import Majority
+from vervet.policies.mixture import Mixture
 from vervet.selection import select
 from vervet.serving import Ledger, Limits, Service, model_of, read_accounts
 from vervet.store import open_run
@@ -241,6 +243,50 @@ async def test_recorded_traffic_replays_to_the_same_selections(lab: Any, tmp_pat
     assert 'vervet_record_rows_total{what="lost"}' not in metrics.metrics.text()
     select(run, policy)
     assert {s.problem_id: s for rows in run.read(Selection) for s in rows} == served
+
+
+async def test_traffic_of_all_kinds_replays_to_the_same_selections(
+    lab: Any, tmp_path: Path
+) -> None:
+    """JSON mode, a client that left between two draws, and one that wanted another policy."""
+    run, policy, left = open_run(tmp_path / "run"), AdaptiveConsistency(9, "gsm8k-answer"), 10**6
+    texts = lab.says(["A: 1", "A: 2", "A: 1", "A: 1", "A: 1"])
+
+    async def answer(body: Any) -> Any:
+        nonlocal left
+        left -= 1
+        return await (texts(body) if left >= 0 else never(body))
+
+    async with lab.house(answer, record=run, policy=policy) as (_, client):
+        await client.post(lab.ASKED)
+        await client.post(lab.ASKED | {"response_format": {"type": "json_object"}})
+        await client.post(lab.ASKED | {"vervet": {"policy": "majority:n=4,verifier=exact"}})
+        left = 2
+        with pytest.raises(TimeoutError):
+            await client.post(lab.ASKED, timeout=aiohttp.ClientTimeout(total=0.3))
+        await until(lambda: client.gateway.metrics.in_flight == 0)
+    recorded = [s for rows in run.read(Selection) for s in rows]
+    served = {s.problem_id: s for s in recorded if s.policy_id == name_of(policy)}
+    assert (len(run.problems()), len(recorded), len(served)) == (4, 3, 2)
+    assert len({v.verifier_id for rows in run.read(Verdict) for v in rows}) == 2
+    told = select(run, policy)
+    again = {s.problem_id: s for rows in run.read(Selection) for s in rows}
+    assert {i: again[i] for i in served} == served
+    assert told.unsolved == 2, "the one that was left, and the one of another policy"
+
+
+async def test_models_are_replayed_under_the_names_they_were_served_as(
+    lab: Any, tmp_path: Path
+) -> None:
+    run, policy = open_run(tmp_path / "run"), Mixture("small*2|large*1", "exact")
+    async with lab.model_server(lab.says(["A: 1", "A: 2", "A: 2"])) as server:
+        models = [model_of(n, lab.sampler(server, f"meta/{n}-8b")) for n in ("small", "large")]
+        async with lab.serving(lab.menu(*models, policy=policy), record=run) as client:
+            status, _, _ = await client.post(lab.ASKED | {"model": "large"})
+    served = [s for rows in run.read(Selection) for s in rows]
+    assert (status, len(served)) == (200, 1)
+    select(run, policy)
+    assert [s for rows in run.read(Selection) for s in rows] == served
 
 
 async def test_samples_of_a_client_that_left_are_recorded_and_charged(

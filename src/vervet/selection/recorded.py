@@ -34,12 +34,13 @@ def recorded_problems(
 ) -> Iterator[tuple[Problem, Recorded]]:
     """Yield each problem with everything recorded about it, by model and verifier names.
 
-    A model is called as the endpoint calls it, or by the sampler's id where several samplers of it
-    answered the problem; `meaning` says what a policy calls them.
+    A model is called as it was served, or as the endpoint calls it, or by the sampler's id where
+    several samplers of it answered the problem; `meaning` says what a policy calls them.
     """
     meaning = meaning or Meaning()
     names = _verifier_names(run, meaning)
-    models = {i: str(s.get("model", i)) for i, s in run.descriptions("samplers").items()}
+    described = run.descriptions("samplers")
+    models = {i: str(s.get("served_as", s.get("model", i))) for i, s in described.items()}
     for problems in _batches(run):
         drawn, told = _rows(run, problems)
         for problem in problems:

@@ -42,7 +42,7 @@ class Selected:
         )
         lines = [first, *(f"  {n:,} × {reason}" for reason, n in self.reasons.items())]
         if self.unsolved:
-            lines.append(f"{self.unsolved:,} problems were left unsolved by `vervet solve`")
+            lines.append(f"{self.unsolved:,} problems were left unsolved by the live run")
         return "\n".join(lines)
 
 
@@ -52,8 +52,8 @@ def select(run: Run, policy: Policy, *, seed: int | None = None) -> Selected:
     Samples are taken in the order of their index, or in a random order of `seed`; the policy sees
     nothing it has not paid for.
 
-    Where the policy was solved live, its names mean what they meant then, and problems that the
-    live run left unsolved may be left out.
+    Where the policy was solved live, its names mean what they meant then. Problems that a live run
+    (`vervet solve`, `vervet serve`) left unsolved, whatever its policy, may be left out.
 
     Raises:
         NotRecorded: the policy asks for samples or verdicts that the run does not have.
@@ -64,8 +64,7 @@ def select(run: Run, policy: Policy, *, seed: int | None = None) -> Selected:
     if isinstance(policy, Index):
         rows, unsolved = _together(policy, found, meaning or Meaning()), 0
     else:
-        solved = {row.problem_id for row in selections(run, policy)} if meaning else None
-        rows, unsolved = _one_by_one(policy, found, solved)
+        rows, unsolved = _one_by_one(policy, found, _solved(run, policy, meaning))
     run.append(rows)
     return replace(summary(name_of(policy), rows), unsolved=unsolved)
 
@@ -73,6 +72,16 @@ def select(run: Run, policy: Policy, *, seed: int | None = None) -> Selected:
 def selections(run: Run, policy: Policy) -> list[Selection]:
     """Return what a policy selected in a run."""
     return [row for rows in run.read(Selection, {"policy_id": name_of(policy)}) for row in rows]
+
+
+def _solved(run: Run, policy: Policy, meaning: Meaning | None) -> Collection[str] | None:
+    """Return the problems that were solved live, by this policy or by any; None where none were."""
+    if meaning is not None:
+        return {row.problem_id for row in selections(run, policy)}
+    if not run.descriptions("policies"):
+        return None
+    found = run.scan(Selection, ("problem_id",))
+    return {found.categories["problem_id"][code] for code in np.unique(found["problem_id"])}
 
 
 def _one_by_one(

@@ -138,11 +138,7 @@ class Gateway:
     async def _drive(self, drive: Drive, model: Model, paid: Paid, account: Account) -> Selection:
         """Run the flow to its end; what comes is charged and recorded even if the rest does not."""
         if self.recorder is not None:
-            await self.recorder.add(drive.problem)
-            for sampler in drive.parts.samplers.values():
-                await self.recorder.meet("samplers", sampler)
-            for verifier in drive.parts.verifiers.values():
-                await self.recorder.meet("verifiers", verifier)
+            await self.recorder.begin(drive.problem, drive.policy, drive.parts)
         prices = {s.id: self.menu.models[n].price for n, s in drive.parts.samplers.items()}
         async with aclosing(drive.rows()) as rows:
             async for row in rows:

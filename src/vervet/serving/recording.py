@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from vervet.engines.fill import Batch
 from vervet.errors import VervetError
-from vervet.selection.driving import Row
+from vervet.policies.flow import Policy, name_of
+from vervet.selection.driving import Parts, Row
+from vervet.selection.meaning import Meaning
 from vervet.store import Run
 from vervet.store.notes import Kind
-from vervet.types import Problem, Sample, Sampler, Selection, Verdict, Verifier
+from vervet.types import Problem, Sample, Selection, Verdict
 
 LOG = logging.getLogger(__name__)
 BATCH_ROWS = 4096
@@ -28,7 +31,7 @@ class Recorder:
     def __init__(self, run: Run, count: Count) -> None:
         self.run = run
         self.count = count
-        self._known: set[str] = set()
+        self._known: set[tuple[Kind, str]] = set()
         self._batch: Batch[Row | Problem] = Batch(self._keep, BATCH_ROWS, BATCH_SECONDS)
         self._writing = asyncio.create_task(self._batch.write())
 
@@ -36,16 +39,24 @@ class Recorder:
         """Take a row."""
         await self._batch.add(row)
 
-    async def meet(self, kind: Kind, part: Sampler | Verifier) -> None:
-        """Record the settings of a sampler or a verifier, once."""
-        if part.id in self._known:
+    async def begin(self, problem: Problem, policy: Policy, parts: Parts) -> None:
+        """Take a request, and record once who takes part: a replay must mean the same."""
+        await self.add(problem)
+        for name, sampler in parts.samplers.items():
+            await self._meet("samplers", sampler.id, {**sampler.describe(), "served_as": name})
+        for verifier in parts.verifiers.values():
+            await self._meet("verifiers", verifier.id, getattr(verifier, "describe", dict)())
+        meaning = Meaning(verifiers={name: v.id for name, v in parts.verifiers.items()})
+        await self._meet("policies", name_of(policy), asdict(meaning))
+
+    async def _meet(self, kind: Kind, name: str, settings: Mapping[str, Any]) -> None:
+        if (kind, name) in self._known:
             return
-        self._known.add(part.id)
-        settings: dict[str, Any] = dict(getattr(part, "describe", dict)())
+        self._known.add((kind, name))
         try:
-            await asyncio.to_thread(self.run.describe, kind, part.id, settings)
+            await asyncio.to_thread(self.run.describe, kind, name, settings)
         except (VervetError, OSError):
-            LOG.exception("cannot record the settings of %s", part.id)
+            LOG.exception("cannot record the settings of %s", name)
 
     async def aclose(self) -> None:
         """Write what waits, and end."""

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from vervet.types import Outcome, Problem, Sample, Verdict, Verifier
@@ -9,7 +10,7 @@ from vervet.verifiers.answer import NO_ANSWER, NO_REFERENCE, TRUNCATED, reject, 
 from vervet.verifiers.identity import verifier_id
 from vervet.verifiers.json_value import canonical, value_of
 
-VERSION = "votes-1"
+VERSION = "votes-2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class Votes:
 
     Keeps the name of the verifier it reads with, under a version of its own: a policy that names
     `gsm8k-answer` is served, recorded and replayed under that name. Tool calls vote by what they
-    call with which arguments; replies to a request for JSON vote by their value.
+    call with which arguments; replies to a request for JSON vote by their value. That is one
+    verifier: how it reads follows from the request, whose settings name the sampler.
     """
 
     inside: Verifier
@@ -28,12 +30,11 @@ class Votes:
     @property
     def id(self) -> str:
         """Name of the verifier inside, and a version that says that it only votes."""
-        name = self.inside.id.partition("@")[0]
-        return verifier_id(name, VERSION, {"of": self.inside.id, "structured": self.structured})
+        return _votes_of(self.inside.id)
 
     def describe(self) -> dict[str, Any]:
         """Return plain JSON data."""
-        return {"votes_of": self.inside.id, "structured": self.structured}
+        return {"votes_of": self.inside.id}
 
     async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
         """Read the answer; ACCEPT says that there is one, never that it is right."""
@@ -52,6 +53,11 @@ class Votes:
         if answer is None:
             return reject(self.id, sample, trial, why_not)
         return verdict(self.id, sample, trial, Outcome.ACCEPT, answer)
+
+
+@cache
+def _votes_of(inside: str) -> str:
+    return verifier_id(inside.partition("@")[0], VERSION, {"of": inside})
 
 
 def calls_of(text: str) -> str | None:
