@@ -140,6 +140,13 @@ def test_a_broken_file_is_one_clear_line(
     assert "\n" not in str(caught.value)
 
 
+def test_the_usual_names_of_an_answer_key_are_understood(tmp_path: Path) -> None:
+    path = tmp_path / "key.csv"
+    path.write_text("qid,question,gold\nq7,2+2?,4\n")
+    (problem,) = files(path)
+    assert (problem.id, problem.prompt, problem.reference) == ("q7", "2+2?", {"answer": "4"})
+
+
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such file"):
         files(tmp_path / "absent.jsonl")

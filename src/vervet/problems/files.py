@@ -13,8 +13,19 @@ from vervet.types import Problem
 
 GUESSES: Mapping[str, tuple[str, ...]] = {
     "prompt": ("prompt", "question", "problem", "input", "instruction"),
-    "answer": ("answer", "expected_answer", "target", "reference", "output", "label"),
-    "id": ("id", "problem_id", "unique_id", "task_id"),
+    "answer": (
+        "answer",
+        "expected_answer",
+        "gold",
+        "gold_answer",
+        "ground_truth",
+        "correct_answer",
+        "target",
+        "reference",
+        "output",
+        "label",
+    ),
+    "id": ("id", "problem_id", "unique_id", "task_id", "question_id", "qid"),
 }
 """Field names that are understood without a mapping, the first present one of each."""
 TESTS = ("test", "inputs", "cases", "stdin", "pytest")
@@ -92,7 +103,8 @@ def _mapping(
     if "prompt" not in found and "messages" not in found:
         raise ConfigError(
             f"{path}: which field is the prompt? The file has: {', '.join(row)}. "
-            'Say fields={"prompt": NAME, "answer": NAME}.'
+            'Say fields={"prompt": NAME, "answer": NAME}; on the command line '
+            'files:path=FILE,fields={"prompt": "NAME", "answer": "NAME"}.'
         )
     return found
 
