@@ -7,17 +7,21 @@ from pathlib import Path
 import pytest
 
 from vervet.cli import main
-from vervet.planning import read
+from vervet.errors import ConfigError
+from vervet.planning import Terms, plan, read
+from vervet.planning.words import recommendation
 from vervet.store import Run, open_run
 from vervet.types import Outcome, Problem, Sample, Verdict
 
 
-def filled(folder: Path, model: str, host: str = "nowhere") -> Run:
+def filled(
+    folder: Path, model: str, host: str = "nowhere", *, problems: int = 8, first: str = "p"
+) -> Run:
     run = open_run(str(folder))
-    problems = [f"p{i}" for i in range(8)]
-    run.append([Problem(p, "?") for p in problems])
+    names = [f"{first}{i}" for i in range(problems)]
+    run.append([Problem(p, "?") for p in names])
     run.describe("samplers", f"{model}@1", {"model": model, "host": host})
-    for place, p in enumerate(problems):
+    for place, p in enumerate(names):
         answers = ["4" if (i + place) % 3 else str(i) for i in range(9)]
         run.append([
             Sample(p, f"{model}@1", i, a, prompt_tokens=1_000, completion_tokens=100)
@@ -83,7 +87,12 @@ def test_problems_that_come_together_are_compared_with_more(
     [
         (["--budget", "much"], "--budget 'much' is not an amount"),
         (["--budget", "1usd"], "dollars are not known of any policy"),
-        (["--budget", "0.5samples/problem"], "the cheapest, fixed, takes 1"),
+        (["--budget", "0.5samples/problem"], "the cheapest, fixed, takes 1."),
+        (
+            ["--budget", "4samples"],
+            "0.5 samples a problem (4 for all 8; /problem gives it to each)",
+        ),
+        (["--max-latency", "9s"], "seconds are not known of any policy. Leave the latency out"),
         (["--max-latency", "soon"], "--max-latency 'soon' is not a time"),
         (["--against", "other"], "no verdicts of 'other'"),
         (["--verifier", "other"], "no verdicts of 'other'"),
@@ -142,9 +151,47 @@ def test_runs_of_several_models_are_joined_and_priced(tmp_path: Path) -> None:
     assert found.models["gpt-4o"] == "openai/gpt-4o"
 
 
+def test_one_problem_is_planned_without_an_interval(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(tmp_path / "run", "m", problems=1)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call(["plan", "run", "--orders", "5"], monkeypatch, capsys)
+    assert code == 0, err
+    assert "(no interval: 1 problem says nothing" in out
+    assert "1 problems" not in out
+    assert "nan%" not in out
+
+
+def test_a_policy_that_is_written_over_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(tmp_path / "run", "m")
+    monkeypatch.chdir(tmp_path)
+    words = ["plan", "run", "--orders", "5", "-o", "policy.toml"]
+    first, again = (call(words, monkeypatch, capsys)[2] for _ in range(2))
+    assert first.endswith("policy: policy.toml\n")
+    assert again.endswith("policy: policy.toml (written over)\n")
+
+
+def test_runs_of_other_problems_and_runs_without_verdicts_are_told_apart(tmp_path: Path) -> None:
+    one, two = filled(tmp_path / "a", "m"), filled(tmp_path / "b", "s", first="q")
+    with pytest.raises(ConfigError, match=r"no problem has samples of every model: m has 'p7', s"):
+        read([one, two])
+    bare = open_run(str(tmp_path / "c"))
+    bare.append([Problem("p", "?")])
+    with pytest.raises(ConfigError, match="the run has no samples"):
+        read([bare])
+    bare.append([Sample("p", "m@1", 0, "4")])
+    with pytest.raises(ConfigError, match="nothing says which samples are right"):
+        read([bare])
+
+
 def test_problems_that_one_model_lacks_are_counted(tmp_path: Path) -> None:
     one, two = filled(tmp_path / "a", "m"), filled(tmp_path / "b", "s")
     two.append([Problem("extra", "?")])
     two.append([Sample("extra", "s@1", 0, "4")])
     found = read([one, two])
     assert (found.archive.problems, found.left_out) == (8, 1)
+    said = recommendation(plan(found, Terms(), orders=5))
+    assert "1 problem was left out, not answered by every model." in said

@@ -1,6 +1,7 @@
 """A plan: it keeps its promises, stays in its budget, and gives the papers' advice."""
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_five_cheap_samples_beat_one_dear_one_at_a_third_of_the_cost(shared_data
     solved = np.arange(300) >= 300 * (1 - dear["solved_pct"] / 100)
     rows = with_tests(
         {"deepseek": rates, "gpt-4o": solved.astype(float)},
-        {"deepseek": 10, "gpt-4o": 1},
+        {"deepseek": 5, "gpt-4o": 1},
         {"deepseek": cheap["usd_per_attempt"], "gpt-4o": dear["usd_per_attempt"]},
         seed=2,
     )
@@ -125,6 +126,10 @@ def test_five_cheap_samples_beat_one_dear_one_at_a_third_of_the_cost(shared_data
     made = plan(describe(kept), Terms(Budget(strong.dollars / 3, "dollars")))
     assert models_named(made.chosen.policy) == ["deepseek"]
     assert made.promise.accuracy.value > strong.accuracy.value
+    assert made.promise.cost.high < strong.dollars / 3
+    said = recommendation(made)
+    assert "Use first-accepted:limit=5,verifier=tests,model=deepseek." in said
+    assert re.search(r"of gpt-4o is right 24\.0% of the time, for 4\.\d times the cost", said)
 
 
 def test_few_attempts_are_best_where_a_false_positive_costs_four(shared_data: Path) -> None:
@@ -150,6 +155,8 @@ def test_few_attempts_are_best_where_a_false_positive_costs_four(shared_data: Pa
         limits[cost] = made.chosen.policy.limit
     assert limits[4.0] <= 5
     assert limits[0.0] >= 16
+    ruin = plan(found(rows, "plus", "base"), Terms(false_positive_cost=10.0))
+    assert "Answering nothing at all would be worth more" in recommendation(ruin)
 
 
 def test_votes_come_before_verification_at_small_budgets() -> None:
@@ -213,6 +220,77 @@ def test_a_forecast_that_is_worth_more_says_what_to_draw() -> None:
     )
     assert not any(each.affordable for each in dear.beyond)
     assert "Forecast" not in recommendation(dear)
+
+
+def test_a_forecast_first_accepted_draws_as_many_samples_as_it_takes() -> None:
+    """Σ unsolved(j) over j < k: with a rate of one half everywhere, two samples in the mean."""
+    rows = with_tests({"m": np.full(200, 0.5)}, {"m": 8}, {"m": 0.1}, 1)
+    kept = plan(found(rows, "tests"), Terms(), orders=40)
+    for each in kept.beyond:
+        assert each.samples == pytest.approx(2, abs=0.15)
+    measured = next(o for o in kept.frontier if o.name == "first-accepted:limit=8,verifier=tests")
+    assert kept.beyond[0].samples > measured.replayed.samples - 0.05
+
+
+def test_a_forecast_is_not_advised_for_less_than_is_measured_on_the_same_problems() -> None:
+    """The promise is corrected and a forecast is not: they do not compare."""
+    rows = voters(30, 16, seed=9)
+    made = plan(found(rows, "key"), Terms(), orders=20)
+    better = [b for b in made.beyond if b.value > made.promise.value]
+    assert better
+    assert max(b.value for b in better) < made.chosen.value
+    assert "Forecast" not in recommendation(made)
+
+
+def test_what_all_problems_share_is_spent_whatever_they_are() -> None:
+    kept = found(voters(40, 20, seed=6), "key")
+    together = plan(kept, Terms(budget("6samples/problem"), together=True), orders=10)
+    assert isinstance(together.chosen.policy, Index)
+    assert (together.promise.cost.low, together.promise.cost.high) == (6, 6)
+    assert "more than the budget" not in recommendation(together)
+
+
+def test_a_cost_that_may_pass_the_budget_on_other_problems_is_said() -> None:
+    rates = {"m": np.linspace(0.02, 0.5, 40)}
+    rows = with_tests(rates, {"m": 16}, {"m": 0.1}, 5)
+    dear = plan(found(rows, "tests"), Terms(), orders=10).promise.cost
+    tight, loose = (
+        plan(found(rows, "tests"), Terms(Budget(limit, "dollars")), orders=10)
+        for limit in (1.02 * dear.value, 1.02 * dear.high)
+    )
+    assert tight.chosen.cost <= 1.02 * dear.value < tight.promise.cost.high
+    assert "more than the budget of" in recommendation(tight)
+    assert "more than the budget of" not in recommendation(loose)
+    told = document(tight)["promise"]["cost"]
+    assert told["low"] < told["value"] < told["high"]
+
+
+def test_a_policy_whose_cost_is_not_known_is_counted_out_and_said() -> None:
+    priced = with_tests({"m": np.full(9, 0.5)}, {"m": 4}, {"m": 0.1}, 1)
+    other = with_tests({"s": np.full(9, 0.5)}, {"s": 4}, {"s": np.nan}, 2)
+    rows = [
+        (problem, Recorded({**one.samples, **two.samples}, {**one.verdicts, **two.verdicts}))
+        for (problem, one), (_, two) in zip(priced, other, strict=True)
+    ]
+    made = plan(found(rows, "tests"), Terms(Budget(1, "dollars")), orders=5)
+    assert "fixed:model=s" in made.unknown
+    assert models_named(made.chosen.policy) == ["m"]
+    assert re.search(
+        r"\d+ policies were left out, as \S+: what they take is not", recommendation(made)
+    )
+    assert document(made)["unknown"] == list(made.unknown)
+    assert plan(found(rows, "tests"), Terms(), orders=5).unknown == ()
+
+
+@pytest.mark.parametrize(
+    ("rate", "says"), [(0.0, "No sample is right, so"), (1.0, "Every sample is right, so")]
+)
+def test_problems_that_tell_nothing_are_said(rate: float, says: str) -> None:
+    rows = with_tests({"m": np.full(9, rate)}, {"m": 4}, {"m": 0.1}, 1)
+    made = plan(found(rows, "tests"), Terms(), orders=5)
+    assert says in recommendation(made)
+    assert isinstance(made.chosen.policy, Fixed)
+    assert made.promise.accuracy.low < made.promise.accuracy.high
 
 
 def test_every_kind_of_policy_is_compared(made: Made) -> None:

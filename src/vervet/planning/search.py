@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vervet.errors import ConfigError, NotRecorded
 from vervet.planning.archive import Floats
@@ -14,7 +15,10 @@ from vervet.planning.promise import Promise, choose, promise, worth
 from vervet.planning.reading import Found
 from vervet.planning.replay import Orders, Replayed, outcome, summary, vectorised
 from vervet.planning.terms import Terms, nothing_fits
+from vervet.policies.fixed import Fixed
 from vervet.policies.flow import Policy, name_of
+from vervet.policies.index import Index
+from vervet.stats.estimate import Estimate
 from vervet.stats.moments import moments
 
 ORDERS = 100
@@ -49,6 +53,8 @@ class Plan:
     promise: Promise
     frontier: tuple[Option, ...]
     """No other option is worth more at no more cost; cheapest first."""
+    singles: tuple[Option, ...]
+    """One sample of each model."""
     compared: int
     skipped: Mapping[str, str]
     """Policies that need more than was recorded, and what to draw."""
@@ -115,35 +121,57 @@ def _conclude(
     costs = np.array([r.costs[unit] for _, r in tried])
     waits = np.array([r.costs["seconds"] for _, r in tried])
     limits = (limit, np.inf if terms.max_latency is None else terms.max_latency)
-    fits = _affordable(costs, waits, limits)
-    worths, paid = moments(values.T)[0], costs.mean(axis=1)
+    worths, paid, waited = moments(values.T)[0], costs.mean(axis=1), waits.mean(axis=1)
+    fits = _affordable((paid, waited), limits)
     if not fits.any():
-        raise ConfigError(nothing_fits([p for p, _ in tried], (paid, waits.mean(axis=1)), unit,
-                                       terms, problems))  # fmt: skip
+        policies = [policy for policy, _ in tried]
+        raise ConfigError(nothing_fits(policies, (paid, waited), unit, terms, problems))
 
     def option(place: int) -> Option:
         policy, found = tried[place]
         value, cost = float(worths[place]), float(paid[place])
         return Option(policy, summary(policy, found), value, cost, affordable=bool(fits[place]))
 
-    best = choose(values, costs, waits, limits)
+    chosen = option(choose(values, costs, waits, limits))
     promised = promise(values, costs, waits, limits, parts=[r for _, r in tried], seed=seed)
-    frontier = tuple(option(place) for place in _frontier(worths, paid))
-    limited = [paid] * (limits[0] < np.inf) + [waits.mean(axis=1)] * (limits[1] < np.inf)
-    unknown = tuple(
-        name_of(policy)
-        for place, (policy, _) in enumerate(tried)
-        if not all(np.isfinite(spent[place]) for spent in limited)
+    if isinstance(chosen.policy, Index) and chosen.policy.unit == unit:
+        promised = replace(promised, cost=_shared(promised.cost))
+    return Plan(
+        chosen,
+        promised,
+        tuple(option(place) for place in _frontier(worths, paid)),
+        tuple(option(i) for i, (policy, _) in enumerate(tried) if isinstance(policy, Fixed)),
+        len(tried),
+        skipped,
+        unit,
+        found,
+        terms,
+        _unweighed(tried, (paid, waited), limits),
     )
-    return Plan(option(best), promised, frontier, len(tried), skipped, unit, found, terms, unknown)
 
 
-def _affordable(costs: Floats, waits: Floats, limits: tuple[float, float]) -> Floats:
-    ok = np.ones(len(costs), dtype=bool)
-    for paid, limit in zip((costs, waits), limits, strict=True):
+def _unweighed(
+    tried: Tried, spent: tuple[Floats, Floats], limits: tuple[float, float]
+) -> tuple[str, ...]:
+    """Return the policies that cannot fit, because what they take is limited and not known."""
+    known = np.ones(len(tried), dtype=bool)
+    for each, limit in zip(spent, limits, strict=True):
         if np.isfinite(limit):
-            ok &= paid.mean(axis=1) <= limit
-    return np.asarray(ok)
+            known &= np.isfinite(each)
+    return tuple(name_of(policy) for (policy, _), ok in zip(tried, known, strict=True) if not ok)
+
+
+def _shared(cost: Estimate) -> Estimate:
+    """Return the cost of a budget that all problems share: it is spent, whatever they are."""
+    return replace(cost, low=cost.value, high=cost.value, method="one budget for all problems")
+
+
+def _affordable(spent: tuple[Floats, Floats], limits: tuple[float, float]) -> NDArray[np.bool_]:
+    ok = np.ones(len(spent[0]), dtype=bool)
+    for each, limit in zip(spent, limits, strict=True):
+        if np.isfinite(limit):
+            ok &= each <= limit
+    return ok
 
 
 def _frontier(values: Floats, costs: Floats) -> list[int]:

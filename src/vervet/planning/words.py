@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from vervet.planning.search import Option, Plan
-from vervet.policies.fixed import Fixed
 from vervet.stats.estimate import Estimate
 
 SCHEMA = "vervet.plan/1"
@@ -16,8 +15,8 @@ def recommendation(plan: Plan) -> str:
     promised = plan.promise
     bring = (
         f"Promised accuracy on as many new problems: {_percent(promised.accuracy)} "
-        f"({promised.accuracy.level:.0%}), wrong {promised.wrong.value:.1%}, abstained {promised.abstained.value:.1%}"
-        f"{_precise(plan)}, at {_cost(plan)}."
+        f"({promised.accuracy.level:.0%}), wrong {promised.wrong.value:.1%}, "
+        f"abstained {promised.abstained.value:.1%}{_precise(plan)}, at {_cost(plan)}."
     )
     kept = plan.found.archive.problems
     searched = (
@@ -91,18 +90,22 @@ def _samples(number: float) -> str:
 
 
 def _against_one_sample(plan: Plan) -> list[str]:
-    """Compare with the best single sample of any model."""
-    singles = [o for o in plan.frontier if isinstance(o.policy, Fixed)]
-    if not singles or isinstance(plan.chosen.policy, Fixed) or not plan.chosen.cost > 0:
-        return []
-    one = max(singles, key=lambda o: o.value)
-    right, share = one.replayed.accuracy.value, one.cost / plan.chosen.cost
-    lost = f" and wrong {one.replayed.wrong.value:.1%}" if plan.terms.false_positive_cost else ""
-    said = (
-        f"One sample of the best model that is worth its price ({one.name}) is right {right:.1%}"
-        f"{lost} of the time, for {share:.2g} times the cost."
-    )
-    return [said]
+    """Compare with one sample of each model, as measured on the same problems."""
+    models = zip(plan.singles, plan.found.archive.shelves, strict=True)
+    told = [
+        f"of {model} is right {_one(single, plan)}"
+        for single, model in models
+        if single.name != plan.chosen.name
+    ]
+    return [f"One sample {'; '.join(told)}."] if told else []
+
+
+def _one(single: Option, plan: Plan) -> str:
+    """Say how often one sample is right, and for how many times the chosen policy's cost."""
+    found, share = single.replayed, single.cost / (plan.chosen.cost or np.nan)
+    wrong = f", wrong {found.wrong.value:.1%}" if plan.terms.false_positive_cost else ""
+    paid = f"for {share:.2g} times the cost" if np.isfinite(share) else "at an unknown cost"
+    return f"{found.accuracy.value:.1%} of the time{wrong}, {paid}"
 
 
 def _limits(plan: Plan) -> list[str]:
@@ -155,7 +158,7 @@ def _lacking(plan: Plan) -> list[str]:
     kept, said = plan.found, []
     if kept.left_out:
         several = _many(kept.left_out, "problem was", "problems were")
-        said.append(f"{several} left out: not every model answered them.")
+        said.append(f"{several} left out, not answered by every model.")
     right = [shelf.right[np.isfinite(shelf.right)] for shelf in kept.archive.shelves.values()]
     for value, what in ((0, "No sample is right"), (1, "Every sample is right")):
         if all((each == value).all() for each in right):
