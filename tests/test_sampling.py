@@ -125,6 +125,7 @@ def test_what_failed_is_counted_with_its_reason_logged_and_drawn_by_the_next_cal
     assert event["problem_id"] == "p1"
     assert event["missing"] == 3
     assert "missing 3" in str(drawn)
+    assert repr(drawn) == str(drawn)  # as a notebook shows it
     assert sample(run, PROBLEMS, Model(), n=16, engine=FAST).drawn == 3
     assert recorded(run) == {p.id: list(range(16)) for p in PROBLEMS}
 

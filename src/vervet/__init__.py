@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vervet.analysis import Analysis, analyze
+    from vervet.cli.progress import watching
     from vervet.doors import dataset, policy, report, sampler, sampler_for, verifier
     from vervet.errors import (
         AccessError,
@@ -106,6 +107,7 @@ _HOMES = {
     "solve": "vervet.selection",
     "verifier": "vervet.doors",
     "verify": "vervet.verification",
+    "watching": "vervet.cli.progress",
 }
 
 __all__ = [
@@ -160,6 +162,7 @@ __all__ = [
     "solve",
     "verifier",
     "verify",
+    "watching",
 ]
 
 

@@ -50,7 +50,7 @@ class Judged:
     untried: int = 0
     """Left when nothing but failures had come back for some time."""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         made = self.accepted + self.rejected
         first = f"judged {made:,} of {self.wanted:,} ({self.present:,} were there)"
         lines = [f"{first}: {self.accepted:,} accepted, {self.rejected:,} rejected"]

@@ -147,6 +147,12 @@ def test_the_usual_names_of_an_answer_key_are_understood(tmp_path: Path) -> None
     assert (problem.id, problem.prompt, problem.reference) == ("q7", "2+2?", {"answer": "4"})
 
 
+def test_a_problem_set_is_shown_by_name_and_number(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(lines([{"prompt": "x" * 10_000, "answer": str(i)} for i in range(3)]))
+    assert repr(files(path)) == "ProblemSet('p': 3 problems, verifier exact)"
+
+
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such file"):
         files(tmp_path / "absent.jsonl")

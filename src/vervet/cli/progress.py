@@ -18,11 +18,9 @@ UP, CLEAR, BOLD, DIM, PLAIN = "\x1b[{}A", "\x1b[2K", "\x1b[1m", "\x1b[2m", "\x1b
 
 
 @contextmanager
-def watching(*, quiet: bool = False) -> Iterator[Watcher]:
-    """Yield a watcher that draws on stderr, so that stdout stays for results."""
-    if quiet:
-        yield lambda _: None
-    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+def watching() -> Iterator[Watcher]:
+    """Yield a watcher that shows progress on stderr: bars on a terminal, lines elsewhere."""
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         bars = _Bars(sys.stderr)
         above = _Above(bars)
         with redirect_stderr(above):

@@ -29,6 +29,10 @@ class ProblemSet:
     source: str = ""
     """Where the problems came from: a hub name with its revision, or a path."""
 
+    def __repr__(self) -> str:
+        """Name it and count it: references may be megabytes."""
+        return f"ProblemSet({self.name!r}: {len(self):,} problems, verifier {self.verifier})"
+
     def __len__(self) -> int:
         return len(self.problems)
 

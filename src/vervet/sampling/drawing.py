@@ -55,7 +55,7 @@ class Drawn:
     untried: int = 0
     """Of those missing, not asked for: every request had failed for some time."""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         others = f", {self.elsewhere:,} by another process" if self.elsewhere else ""
         there = f"{self.present:,} were there{others}"
         lines = [f"drew {self.drawn:,} of {self.wanted:,} samples ({there})"]

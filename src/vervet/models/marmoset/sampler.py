@@ -79,6 +79,9 @@ class Marmoset:
         self._pool: Pool | None = None
         self._questions = Questions(self._answer)
 
+    def __repr__(self) -> str:
+        return f"Marmoset({self.id})"
+
     @cached_property
     def id(self) -> str:
         """Name and a hash of weights, tokenizer, template and decoding parameters."""
