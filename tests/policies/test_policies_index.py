@@ -1,17 +1,20 @@
 """One budget for many problems: it is kept, it goes where it gains, and live is replay."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from vervet.cli import main
 from vervet.errors import ConfigError, ModelError, NotRecorded
 from vervet.planning import Orders, archive
 from vervet.planning.replay import outcome
-from vervet.policies.flow import Pool, Recorded, name_of, replay
+from vervet.policies.flow import Pool, Recorded, billed, name_of, replay
 from vervet.policies.index import Index, replay_together
 from vervet.policies.majority import Majority
 from vervet.selection import Solved, select, solve
@@ -61,6 +64,7 @@ POLICIES = [
     Index("key", 5, by="accepted", limit=9),
     Index("key", 14, unit="tokens", limit=30),
     Index("key", 1),
+    Index("key", 2.5e-5, unit="dollars", prompt_price=1.0, completion_price=3.0),
 ]
 
 
@@ -107,7 +111,7 @@ def drawn(problems: int, n: int, seed: int) -> list[tuple[Problem, Recorded]]:
         samples = [
             Sample(
                 f"p{p}", "m", i, str(rng.choice(6, p=shares)),
-                completion_tokens=1 + i % 3, seconds=2.0,
+                completion_tokens=1 + i % 3, seconds=2.0, cost=0.01 * (1 + i % 7),
             )
             for i in range(n)
         ]  # fmt: skip
@@ -155,6 +159,7 @@ def test_the_same_budget_brings_more_than_spread_evenly(by: str) -> None:
         Index("v", 9, limit=10),
         Index("v", 4, limit=30, by="accepted"),
         Index("v", 9, limit=30, unit="tokens"),
+        Index("v", 0.4, limit=30, unit="dollars"),
     ],
     ids=name_of,
 )
@@ -190,6 +195,56 @@ def test_alone_it_spends_its_budget_on_the_one_problem() -> None:
 def test_more_than_was_recorded_says_what_to_draw() -> None:
     with pytest.raises(NotRecorded, match="vervet sample -n N"):
         replay_together(Index("v", 9), drawn(2, 5, 1), [{"m": range(5)}] * 2)
+
+
+def test_a_budget_in_dollars_is_kept_as_charged_or_by_the_price() -> None:
+    rows = drawn(20, 64, 7)
+    orders = [{"m": range(64)}] * 20
+    charged = replay_together(Index("v", 0.3, unit="dollars"), rows, orders)
+    spent = sum(sample.cost or 0 for _, pool in charged for sample in pool.samples)
+    assert 0.9 * 6 < spent < 1.02 * 6  # what a sample will cost is a guess
+    free = [
+        (
+            problem,
+            Recorded({"m": [replace(s, cost=None) for s in told.samples["m"]]}, told.verdicts),
+        )
+        for problem, told in rows
+    ]
+    priced = Index("v", 2e-5, unit="dollars", prompt_price=5.0, completion_price=1.0)
+    tokens = sum(pool.tokens for _, pool in replay_together(priced, free, orders))
+    assert 0.9 * 20 * 20 < tokens < 1.02 * 20 * 20
+    with pytest.raises(ConfigError, match="what a sample of m costs is not known"):
+        replay_together(Index("v", 0.3, unit="dollars"), free, orders)
+    kept = archive(free, "v")
+    with pytest.raises(ConfigError, match="is not known"):
+        outcome(Index("v", 0.3, unit="dollars"), kept, Orders.random(kept, 2))
+
+
+def test_the_command_line_knows_the_prices_of_a_budget_in_dollars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = [
+        "solve", str(tmp_path / "run"), "--dataset", "embedded", "--limit", "4", "-m", "marmoset",
+        "--budget", "0.004usd/problem", "--policy",
+    ]  # fmt: skip
+    priced = "index:verifier=gsm8k-answer,limit=20,prompt_price=10,completion_price=20"
+    for policy, code in (("index:verifier=gsm8k-answer", 2), (priced, 0)):
+        monkeypatch.setattr(sys, "argv", ["vervet", *written, policy])
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr().err
+        assert left.value.code == code, said
+        assert ("the price of marmoset/marmoset is not known" in said) == (code == 2)
+    run = open_run(str(tmp_path / "run"))
+    drawn = [sample for rows in run.read(Sample) for sample in rows]
+    completions = sum(sample.completion_tokens or 0 for sample in drawn)
+    prompts = sum(map(billed, drawn)) - completions
+    assert 0.8 * 0.016 < (10 * prompts + 20 * completions) / 1e6 < 1.05 * 0.016
+    found = Index("gsm8k-answer", 0.004, 20, unit="dollars", prompt_price=10, completion_price=20)
+    live = selections(run)
+    select(run, found)
+    assert selections(run) == live
 
 
 def test_a_senseless_setting_is_refused() -> None:

@@ -8,11 +8,12 @@ from vervet.cli.options import Asked
 from vervet.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vervet.engines import Engine
     from vervet.planning import PolicyFile
     from vervet.policies.flow import Policy
+    from vervet.policies.index import Index
     from vervet.problems.problem_set import ProblemSet
     from vervet.store import Run
     from vervet.types import Sampler
@@ -110,11 +111,14 @@ def policy_of(written: str) -> "PolicyFile":
     return planning.PolicyFile(doors.policy(written))
 
 
-def shared(policy: "Policy", written: str, problems: int) -> "Policy":
+def shared(
+    policy: "Policy", written: str, problems: int, samplers: "Mapping[str, Sampler]"
+) -> "Policy":
     """Return an index with the budget that is written.
 
     Raises:
-        ConfigError: the policy is no index, or the budget is in dollars.
+        ConfigError: the policy is no index, or the budget is in dollars and the model's price is
+            not known.
     """
     from vervet import planning
     from vervet.policies.index import Index
@@ -124,4 +128,21 @@ def shared(policy: "Policy", written: str, problems: int) -> "Policy":
     if not isinstance(policy, Index):
         raise ConfigError("--budget is shared by --policy index:verifier=NAME; others have none.")
     whole = int(amount) if amount.is_integer() else amount
+    if limits.unit == "dollars" and policy.prompt_price is None:
+        policy = _priced(policy, samplers[policy.model])
     return replace(policy, budget=whole, unit=limits.unit)
+
+
+def _priced(policy: "Index", sampler: "Sampler") -> "Index":
+    """Return an index that knows what the model's tokens cost, for endpoints that do not say."""
+    from vervet.models.prices import price_table
+
+    said = sampler.describe()
+    host, model = str(said.get("host") or said.get("provider")), str(said.get("model"))
+    price = price_table().price(host, model)
+    if price is None or price.input is None or price.output is None:
+        raise ConfigError(
+            f"the price of {host}/{model} is not known (docs/costs.md). Write it in the policy: "
+            "index:verifier=NAME,prompt_price=0.1,completion_price=0.4, in USD per million tokens."
+        )
+    return replace(policy, prompt_price=price.input, completion_price=price.output)

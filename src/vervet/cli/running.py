@@ -323,13 +323,14 @@ def solve(
     problems = problems_of(asked)
     run = store.open_run(run_url, seed=asked.seed)
     file = policy_of(policy)
+    samplers = samplers_of(asked, problems, run.seed, file)
     if budget:
-        file = replace(file, policy=shared(file.policy, budget, len(list(problems))))
+        file = replace(file, policy=shared(file.policy, budget, len(list(problems)), samplers))
     names = {**file.verifiers, **{registry.parse(spec)[0]: spec for spec in extra}}
     used = {name: names.get(name, name) for name in verifiers_named(file.policy)}
     with watching() as watch:
         solved = selection.solve(
-            run, problems, file.policy, samplers_of(asked, problems, run.seed, file),
+            run, problems, file.policy, samplers,
             {name: doors.verifier(spec) for name, spec in used.items()},
             engine=engine_of(asked, ahead), watch=watch,
         )  # fmt: skip

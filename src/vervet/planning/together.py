@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vervet.errors import ConfigError
 from vervet.planning.archive import Floats, Ints, Shelf
 from vervet.planning.fast import View, all_there
 from vervet.planning.outcome import Outcome, beside
@@ -40,6 +41,7 @@ def _shared(policy: Index, view: View, shape: tuple[int, int]) -> Outcome:
         _sums(view.take(own + told[:, :, 0], limit))
         for own, told in ((view.shelf.tokens, heard.tokens), (view.shelf.dollars, heard.dollars))
     )
+    own = _sums(view.take(view.shelf.dollars, limit))
     waits = [view.take(c, limit) for c in (view.shelf.seconds, heard.seconds[:, :, 0])]
     rows = np.arange(len(view.problem))
     drawn, worth, seconds = np.zeros(len(rows), np.int64), np.zeros(len(rows)), np.zeros(shape[1])
@@ -50,8 +52,8 @@ def _shared(policy: Index, view: View, shape: tuple[int, int]) -> Outcome:
         some = np.nonzero(wanted)[0]
         at = (some, drawn[some])
         worth[some] = policy.worth(leader[at], 0 if rival is None else rival[at], drawn[some])
-        paid = drawn if policy.unit == "samples" else np.nan_to_num(tokens[rows, drawn])
-        spent = paid.astype(np.float64).reshape(shape)
+        paid = {"samples": drawn, "tokens": tokens[rows, drawn], "dollars": own[rows, drawn]}
+        spent = _known(paid[policy.unit], policy).reshape(shape)
         wanted = policy.grants(worth.reshape(shape), drawn.reshape(shape), spent).reshape(-1)
     all_there(drawn, ((policy.verifier, 1),), view)
     place, trust = _chosen(policy, codes, accepted, drawn)
@@ -68,6 +70,17 @@ def _shared(policy: Index, view: View, shape: tuple[int, int]) -> Outcome:
         dollars[rows, drawn].reshape(shape),
         np.broadcast_to(seconds, shape),
     )
+
+
+def _known(paid: Floats | Ints, policy: Index) -> Floats:
+    """Return what was paid; tokens that are not known count nothing.
+
+    Raises:
+        ConfigError: the budget is in dollars, and what a sample costs is not known.
+    """
+    if policy.unit == "dollars" and np.isnan(paid).any():
+        raise ConfigError("index: unit=dollars, and what some samples cost is not known.")
+    return np.nan_to_num(paid.astype(np.float64))
 
 
 def _chosen(policy: Index, codes: Ints, accepted: Ints, drawn: Ints) -> tuple[Ints, Floats]:

@@ -18,15 +18,18 @@ from vervet.policies.flow import (
     Tape,
     Verify,
     at_least,
+    billed,
     selection,
 )
 from vervet.policies.posterior import counts, to_gain
 from vervet.policies.voting import count_votes, most_voted, top_two
-from vervet.types import Problem, Selection
+from vervet.types import Problem, Sample, Selection
 
 BY = ("votes", "accepted")
-UNITS = ("samples", "tokens")
+UNITS = ("samples", "tokens", "dollars")
 BUDGET = 8.0
+LEAST_PRICE = {"samples": 1.0, "tokens": 1.0, "dollars": 1e-9}
+"""Of a sample: what nothing is known of is not drawn for ever."""
 START = 3
 """Samples of every problem before any two are compared."""
 ROUND = 8
@@ -45,8 +48,9 @@ class Index:
     `by="votes"` returns the most frequent answer. The index of a problem is the largest expected
     gain in accuracy per unit spent, over the next 1, 2, 4, ... samples (`posterior.to_gain`, the
     gap between the leaders counting as in `posterior`). `by="accepted"` returns the first accepted
-    sample: the index is the expected success rate given the failures so far. `unit="tokens"`
-    prices a sample at the mean of its problem.
+    sample: the index is the expected success rate given the failures so far. `unit="tokens"` and
+    `unit="dollars"` price a sample at the mean of its problem: tokens with those of its verdict;
+    dollars as charged, else at `prompt_price` and `completion_price` (USD per million tokens).
 
     Who draws is decided in rounds: every problem draws `START` samples; then those with the
     highest index, ties in the order of the problems, and nothing is decided before a round is
@@ -60,9 +64,11 @@ class Index:
     by: str = "votes"
     unit: str = "samples"
     model: str = ""
+    prompt_price: float | None = None
+    completion_price: float | None = None
 
     def __post_init__(self) -> None:
-        at_least(self.budget, 1, "index: budget")
+        at_least(self.budget, 0 if self.unit == "dollars" else 1, "index: budget")
         at_least(self.limit, 1, "index: limit")
         for name, value, known in (("by", self.by, BY), ("unit", self.unit, UNITS)):
             if value not in known:
@@ -113,7 +119,26 @@ class Index:
         return top_two(count_votes(pool, self.verifier, drawn)[0])
 
     def _paid(self, pool: Pool) -> float:
+        if self.unit == "dollars":
+            return sum(map(self._dollars, pool.samples))
         return len(pool.samples) if self.unit == "samples" else pool.tokens
+
+    def _dollars(self, sample: Sample) -> float:
+        """Return what a sample costs.
+
+        Raises:
+            ConfigError: neither the endpoint nor the policy says so.
+        """
+        if sample.cost is not None:
+            return sample.cost
+        if self.prompt_price is None or self.completion_price is None:
+            raise ConfigError(
+                f"index: what a sample of {sample.sampler_id} costs is not known. Give "
+                "prompt_price= and completion_price=, in USD per million tokens."
+            )
+        completion = sample.completion_tokens or 0
+        prompt = billed(sample) - completion
+        return (prompt * self.prompt_price + completion * self.completion_price) / 1e6
 
     def grants(self, worth: Floats, drawn: Ints, paid: Floats) -> Ints:
         """Return how many samples each problem draws next; none where the budget is spent.
@@ -123,7 +148,7 @@ class Index:
         """
         problems, orders = paid.shape
         left = self.budget * problems - paid.sum(axis=0)
-        price = np.maximum(paid / drawn, 1.0)
+        price = np.maximum(paid / drawn, LEAST_PRICE[self.unit])
         worth = np.where(drawn < self.limit, worth / price, 0.0)
         given, opened = np.zeros((problems, orders), dtype=np.int64), np.ones(orders, dtype=bool)
         for places in np.argsort(-worth, axis=0, kind="stable")[: problems // ROUND + 1]:
