@@ -157,6 +157,12 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     },
     "imports": {
         "table": "vervet.transfer.importing:import_table",
+        "inspect": "vervet.transfer.inspect_logs:import_inspect",
+        "lm-eval": "vervet.transfer.lm_eval:import_lm_eval",
+        "human-eval": "vervet.transfer.programs:import_human_eval",
+        "evalplus": "vervet.transfer.programs:import_evalplus",
+        "nemo-skills": "vervet.transfer.nemo_skills:import_nemo_skills",
+        "monkeys": "vervet.transfer.monkeys:import_monkeys",
         "swe-bench-predictions": "vervet.transfer.swe_bench:import_predictions",
         "swe-bench-reports": "vervet.transfer.swe_bench:import_reports",
     },

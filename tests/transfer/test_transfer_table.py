@@ -112,7 +112,7 @@ def test_lists_of_different_lengths_are_refused() -> None:
 
 def test_a_row_may_say_what_its_problem_is() -> None:
     reader = TableReader()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"problem": "p"},
         {"problem": "p", "prompt": "2+2?", "reference": 4.0},
         {"problem": "q", "prompt": "f", "reference": {"tests": ["f(1)"]}},

@@ -14,6 +14,8 @@ from vervet.store import Run
 from vervet.transfer.table import RECORDED, Imported, TableReader
 from vervet.types import Outcome, Problem, Sample, Verdict
 
+Given = str | Path | Sequence[Problem] | None
+"""Problems, or a file of prompts and references."""
 ROWS_AT_ONCE = 50_000
 FIRST_ROWS = 1_000
 """Rows in which a column that was named must be somewhere."""
@@ -46,7 +48,7 @@ def import_table(
     run: Run,
     *,
     renamed: Mapping[str, str] | None = None,
-    problems: str | Path | Sequence[Problem] | None = None,
+    problems: Given = None,
     fields: Mapping[str, str] | None = None,
     model: str = "imported",
     verifier: str = RECORDED,
@@ -66,14 +68,18 @@ def import_table(
         ConfigError: a file or a row cannot be read, or says something else than the run does;
             nothing was stored.
     """
-    known = list(files(problems, fields=fields)) if isinstance(problems, str | Path) else problems
     return bring(
         run,
         partial(_rows, Path(path), renamed or {}),
         partial(TableReader, renamed or {}, model, verifier),
         source=str(path),
-        problems=known,
+        problems=given(problems, fields=fields),
     )
+
+
+def given(problems: Given, *, fields: Mapping[str, str] | None = None) -> Sequence[Problem] | None:
+    """Return the problems that come with samples, from their file where it is named."""
+    return list(files(problems, fields=fields)) if isinstance(problems, str | Path) else problems
 
 
 def bring(

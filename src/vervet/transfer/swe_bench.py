@@ -18,13 +18,14 @@ from vervet.store import Run
 from vervet.transfer.exporting import model_names
 from vervet.transfer.genrm import recorded
 from vervet.transfer.importing import Brought
+from vervet.transfer.logs import files_of, parsed, text_of
 from vervet.transfer.table import sampler_id_of
 from vervet.types import Outcome, Problem, Sample, Verdict
 from vervet.verifiers.patches.diffs import patch_of
 from vervet.verifiers.recorded import named_one
 
 VERIFIER = "swe-bench"
-SUFFIXES = {".json", ".jsonl"}
+SUFFIXES = (".json", ".jsonl")
 RUN_REPORT, TREE_REPORT, SUBMISSION = "resolved_ids", "report.json", "resolved"
 JUDGED = {
     "resolved_ids": Outcome.ACCEPT,
@@ -73,7 +74,7 @@ def import_predictions(path: str | Path, run: Run, *, problems: Known = None) ->
     Raises:
         ConfigError: a file cannot be read, or holds no predictions.
     """
-    files = _files(Path(path))
+    files = files_of(path, SUFFIXES)
     samples = list(_samples(row for file in files for row in predictions(file)))
     if not samples:
         raise ConfigError(f"{path}: holds no predictions.")
@@ -90,12 +91,9 @@ def predictions(file: Path) -> list[dict[str, Any]]:
     Raises:
         ConfigError: it is not of one of the three forms.
     """
-    text = _text(file)
-    try:
-        lines = [line for line in text.splitlines() if line.strip()]
-        held = json.loads(text) if file.suffix == ".json" else [json.loads(line) for line in lines]
-    except (ValueError, RecursionError) as cause:
-        raise ConfigError(f"{file}: is not JSON: {cause}") from cause
+    text = text_of(file)
+    lines = [line for line in text.splitlines() if line.strip()]
+    held = parsed(text, file) if file.suffix == ".json" else [parsed(line, file) for line in lines]
     rows = list(held.values()) if isinstance(held, dict) else held
     for number, row in enumerate(rows if isinstance(rows, list) else [rows], start=1):
         if not isinstance(row, dict) or not isinstance(row.get("instance_id"), str):
@@ -131,7 +129,9 @@ def import_reports(path: str | Path, run: Run, *, problems: Known = None) -> Bro
         ConfigError: a file cannot be read, or there is no report.
     """
     found = [
-        said for file in _files(Path(path)) for said in reports(file, lambda: _names(run, problems))
+        said
+        for file in files_of(path, SUFFIXES)
+        for said in reports(file, lambda: _names(run, problems))
     ]
     if not found:
         raise ConfigError(f"{path}: holds no report of the SWE-bench harness.")
@@ -174,10 +174,7 @@ def reports(file: Path, names: Any) -> Iterator[Said]:  # noqa: ANN401 - called 
     Raises:
         ConfigError: it is not JSON, or a submission whose problems nobody knows.
     """
-    try:
-        held = json.loads(_text(file)) if file.suffix == ".json" else None
-    except (ValueError, RecursionError) as cause:
-        raise ConfigError(f"{file}: is not JSON: {cause}") from cause
+    held = parsed(text_of(file), file) if file.suffix == ".json" else None
     if not isinstance(held, dict):
         return
     if isinstance(held.get(RUN_REPORT), list):
@@ -247,28 +244,6 @@ def _describe(run: Run, kind: Any, names: Mapping[str, str], source: str) -> Non
     for name, model in names.items():
         told = {"model": model} if kind == "samplers" else {"name": model}
         run.describe(kind, name, {**said, **told})
-
-
-def _files(path: Path) -> list[Path]:
-    """Return the files of a folder in the order of their names, numbers as numbers."""
-    if path.is_file():
-        return [path]
-    found = [file for file in path.rglob("*") if file.suffix in SUFFIXES and file.is_file()]
-    if not found:
-        raise ConfigError(f"{path}: there is no .json or .jsonl file.")
-    return sorted(found, key=lambda file: [_natural(part) for part in file.parts])
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Make `x.10.json` come after `x.9.json`."""
-    return [(int(p), "") if p.isdecimal() else (-1, p) for p in name.replace("-", ".").split(".")]
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as cause:
-        raise ConfigError(f"{file}: {cause}") from cause
 
 
 def export_predictions(run: Run, path: str | Path) -> Written:

@@ -3,8 +3,9 @@
 A row needs `problem`; it may have `index` (else rows are counted in order), `model`, `text`,
 `answer`, `correct` (true/false/1/0, empty for not judged), `score`, `verifier`, `trial`,
 `prompt_tokens`, `completion_tokens`, `cost` (US dollars), `finish` (stop, length), `logprob`
-(nats), `seconds`, and the problem's `prompt` and `reference`. Other names are mapped. A row whose
-cells are lists, as long as each other, is one row for each item: all samples of a problem, say.
+(nats), `seconds`, and the problem's `prompt`, `messages` and `reference`. Other names are mapped. A
+row whose cells are lists, as long as each other, is one row for each item: all samples of a
+problem, say.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +21,7 @@ COLUMNS = (
     "problem", "index", "model", "text", "answer", "correct", "score", "verifier", "trial",
     "prompt_tokens", "completion_tokens", "cost", "finish", "logprob", "seconds",
 )  # fmt: skip
-OF_PROBLEM = ("prompt", "reference")
+OF_PROBLEM = ("prompt", "reference", "messages")
 """Columns that all rows of a problem have in common."""
 KNOWN = (*COLUMNS, *OF_PROBLEM)
 Cells = Mapping[str, Any]
@@ -108,7 +109,7 @@ class TableReader:
         model = _text(cell["model"]) or self.model
         verifier = _text(cell["verifier"]) or self.verifier
         trial = _whole(cell["trial"], "trial") or 0
-        self._meet(Problem(problem, _text(cell["prompt"]), _reference(cell["reference"])))
+        self._meet(_problem(problem, cell))
         sampler_id = self.models.setdefault(model, sampler_id_of(model))
         sample = Sample(
             problem,
@@ -224,6 +225,14 @@ def truth(value: Any) -> bool | None:  # noqa: ANN401 - a cell
     if text in FALSE:
         return False
     raise ValueError(f"correct is {value!r}; write true, false, 1, 0 or leave it empty")
+
+
+def _problem(name: str, cell: Cells) -> Problem:
+    messages = cell["messages"] or ()
+    if not isinstance(messages, list | tuple) or not all(isinstance(m, Mapping) for m in messages):
+        raise ValueError("messages is no list of objects with role and content")
+    reference = _reference(cell["reference"])
+    return Problem(name, _text(cell["prompt"]), reference, tuple(dict(m) for m in messages))
 
 
 def _reference(value: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a cell
