@@ -52,6 +52,10 @@ def table(tmp_path: Path) -> Path:
         (["analyze", "nowhere"], "no run at"),
         (["sample", "r", "-m", "scripted"], "no problems: name a problem set with --dataset"),
         (["sample", "r", "--dataset", "gsm9k", "-m", "scripted"], "Did you mean 'gsm8k'"),
+        (
+            ["run", __file__, "r", "-m", "scripted"],
+            "is a file; the problem set is files: files --pat",
+        ),
         (["sample", "r", "--dataset", "gsm8k", "-n", "0", "-m", "x"], "0 is not in the range x>=1"),
         (["analyze", "r", "--k", "1,x"], "not a list of whole numbers"),
         (["import", "tabel", "x", "r"], "no format to import called 'tabel'. Did you mean 'table'"),

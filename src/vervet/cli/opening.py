@@ -44,6 +44,8 @@ def problems_of(asked: Asked, name: str | None = None) -> "ProblemSet":
         raise ConfigError(
             "no problems: name a problem set with --dataset (see: vervet list datasets)."
         )
+    if Path(wanted).is_file():
+        raise ConfigError(f"{wanted} is a file; the problem set is files: files --path {wanted}.")
     return doors.dataset(wanted, path=asked.path, limit=asked.limit)
 
 
