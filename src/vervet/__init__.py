@@ -52,6 +52,11 @@ if TYPE_CHECKING:
     from vervet.store import Run
     from vervet.store import open_run as open  # noqa: A004 - vervet.open(...) reads as it should
     from vervet.transfer.importing import import_table
+    from vervet.transfer.inspect_logs import import_inspect
+    from vervet.transfer.lm_eval import import_lm_eval
+    from vervet.transfer.monkeys import import_monkeys
+    from vervet.transfer.nemo_skills import import_nemo_skills
+    from vervet.transfer.programs import import_evalplus, import_human_eval
     from vervet.types import Outcome, Problem, Sample, Sampler, Selection, Verdict, Verifier
     from vervet.verification import verify
 
@@ -94,6 +99,12 @@ _HOMES = {
     "Weighted": "vervet.policies.weighted",
     "analyze": "vervet.analysis",
     "dataset": "vervet.doors",
+    "import_evalplus": "vervet.transfer.programs",
+    "import_human_eval": "vervet.transfer.programs",
+    "import_inspect": "vervet.transfer.inspect_logs",
+    "import_lm_eval": "vervet.transfer.lm_eval",
+    "import_monkeys": "vervet.transfer.monkeys",
+    "import_nemo_skills": "vervet.transfer.nemo_skills",
     "import_table": "vervet.transfer.importing",
     "open": "vervet.store:open_run",
     "plan": "vervet.planning",
@@ -149,6 +160,12 @@ __all__ = [
     "Weighted",
     "analyze",
     "dataset",
+    "import_evalplus",
+    "import_human_eval",
+    "import_inspect",
+    "import_lm_eval",
+    "import_monkeys",
+    "import_nemo_skills",
     "import_table",
     "open",
     "plan",

@@ -35,10 +35,12 @@ OPTIONS = {"pairs": "renamed", "model": "model", "verifier": "verifier"}
 def import_(file_format: str, path: str, run_url: str, **asked: Any) -> None:  # noqa: ANN401 - options of the command line
     """Import samples of another tool: all of a file, or nothing.
 
-    FORMAT is one of `vervet list formats`. table takes what has none of its own: CSV, JSONL or
-    Parquet with one row per sample and the columns problem, index, model, text, answer, correct
+    FORMAT is one of `vervet list formats`: logs of Inspect and lm-eval, results of EvalPlus, and
+    others. table takes what has none of its own: CSV, JSONL or Parquet with one row per sample, or
+    per problem with lists, and the columns problem, index, model, text, answer, correct
     (true/false/1/0, empty for not judged), score, verifier, trial, prompt_tokens,
-    completion_tokens, cost. Only problem is needed; other names are mapped.
+    completion_tokens, cost, finish, logprob, seconds, prompt, messages, reference. Only problem is
+    needed; other names are mapped.
     """
     from vervet import doors, registry, store
     from vervet.transfer.table import mapping
