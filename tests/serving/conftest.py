@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from socket import create_server
@@ -38,6 +38,7 @@ class Upstream:
 
     url: str = ""
     asked: list[Body] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
     left: int = 0
 
 
@@ -48,6 +49,7 @@ async def model_server(answer: Answer) -> AsyncIterator[Upstream]:
     async def handle(request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.read())
         server.asked.append(body)
+        server.headers.append(dict(request.headers))
         try:
             given = await answer(body)
         except asyncio.CancelledError:

@@ -197,12 +197,15 @@ async def test_traces_follow_the_conventions_for_generative_models(lab: Any) -> 
     kept, provider = memory.InMemorySpanExporter(), trace.TracerProvider()
     provider.add_span_processor(export.SimpleSpanProcessor(kept))
     parent = {"Traceparent": f"00-{'ab' * 16}-{'cd' * 8}-01"}
-    async with lab.house(lab.says(["A: 1"]), traces=Traces(provider)) as (_, client):
+    async with lab.house(lab.says(["A: 1"]), traces=Traces(provider)) as (server, client):
         await client.post(lab.ASKED, headers=parent)
         await client.stream(lab.ASKED)
     spans = [s for s in kept.get_finished_spans() if s.name == "chat m"]
     assert len(spans) == 2
     assert f"{spans[0].context.trace_id:032x}" == "ab" * 16
+    told = [f"00-{s.context.trace_id:032x}-{s.context.span_id:016x}" for s in spans]
+    assert [h["traceparent"][:-3] for h in server.headers] == told, "the model's server goes on"
+    assert {span.kind.name for span in spans} == {"SERVER"}
     for span in spans:
         assert span.attributes["gen_ai.usage.output_tokens"] == 25
         assert span.attributes["vervet.samples"] == 5

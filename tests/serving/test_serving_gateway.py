@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from vervet.costs.dollars import Price
 from vervet.errors import ConfigError
 from vervet.models.marmoset import Marmoset
 from vervet.policies.adaptive import AdaptiveConsistency
 from vervet.policies.best_of import BestOf
 from vervet.policies.majority import Majority
+from vervet.policies.mixture import Mixture
+from vervet.policies.refine import Refine
 from vervet.serving import Limits, Service, model_of, one_key, upstream
 from vervet.store import open_run
 from vervet.types import Outcome, Problem, Sample, Verdict
@@ -257,6 +260,29 @@ async def test_a_request_does_not_need_what_its_policy_does_not_draw_from(lab: A
     assert alone == 200
     assert (mixed, error["error"]["message"]) == (400, "marmoset takes no tools")
     assert (lost, "the model 'x'; there is: m, marmoset" in said["error"]["message"]) == (400, True)
+
+
+async def test_a_later_turn_is_returned_and_counted_as_its_models(lab: Any) -> None:
+    texts = ["no answer", "A: 1"]
+    async with lab.house(lab.says(texts), policy=Refine(2, "gsm8k-answer")) as (server, client):
+        status, body, _ = await client.post(lab.ASKED | DETAILS)
+        metrics = client.gateway.metrics.text()
+    assert (status, body["choices"][0]["message"]["content"]) == (200, "A: 1")
+    assert (len(server.asked), body["vervet"]["samples"]) == (2, 2)
+    assert 'vervet_samples_total{model="m"} 2' in metrics
+
+
+async def test_samples_count_for_the_model_they_are_drawn_from(lab: Any) -> None:
+    policy = Mixture("a*2|b*1", "exact")
+    async with lab.model_server(lab.says(["A: 1"])) as server:
+        models = [model_of(name, lab.sampler(server, name)) for name in ("a", "b")]
+        models[1].price = Price(input=1.0, output=1.0)
+        async with lab.serving(lab.menu(*models, policy=policy)) as client:
+            await client.post(lab.ASKED | {"model": "a"})
+            metrics = client.gateway.metrics.text().splitlines()
+    assert 'vervet_samples_total{model="a"} 2' in metrics
+    assert 'vervet_samples_total{model="b"} 1' in metrics
+    assert "vervet_dollars_total 1.5e-05" in metrics
 
 
 async def test_what_one_request_taught_does_not_hold_for_ever(

@@ -82,6 +82,33 @@ async def test_a_cap_stops_a_flow_between_two_draws(lab: Any, tmp_path: Path) ->
     assert len(server.asked) == 4  # 15 tokens each
 
 
+async def test_a_cap_holds_for_many_at_once(lab: Any, tmp_path: Path) -> None:
+    """What is in flight counts as what samples of this key cost so far: 35 tokens a time."""
+    accounts = read_accounts(keys(tmp_path, KEYS.replace("tokens = 60", "tokens = 350")))
+    ann, gate = bearer("sk-ann-0123456789"), asyncio.Event()
+
+    async def answer(body: Any) -> Any:
+        await gate.wait()
+        return lab.reply(["A: 1"] * body["n"])
+
+    async with lab.house(answer, accounts=accounts) as (server, client):
+        gate.set()
+        await client.post(lab.ASKED, **ann)
+        gate.clear()
+        many = [asyncio.create_task(client.post(lab.ASKED, **ann)) for _ in range(40)]
+        await until(lambda: sum(task.done() for task in many) == 31)
+        gate.set()
+        found = [await task for task in many]
+        spent, _, _ = await client.post(lab.ASKED, **ann)
+    held = [
+        (error["error"]["code"], headers["Retry-After"]) for s, error, headers in found if s != 200
+    ]
+    assert held == [("rate_limit_exceeded", "1")] * 31
+    assert (len(server.asked), spent) == (10, 429)
+    account = next(a for a in accounts.all if a.name == "ann")
+    assert (account.spent_tokens, account.under_way) == (350, 0)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

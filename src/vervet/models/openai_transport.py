@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from time import monotonic
@@ -48,6 +48,8 @@ class Transport:
         self._reached = False
         self.answered = False
         """Whether any request ever brought a good reply."""
+        self.trace: Callable[[], Mapping[str, str]] | None = None
+        """Gives the headers that tell the server which trace a request is part of."""
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -123,9 +125,10 @@ class Transport:
             self.connections.complained(sent_at, trouble.kind.value, pause)
 
     async def _once(self, data: bytes) -> Any:  # noqa: ANN401 - JSON
+        traced = self.trace() if self.trace else None
         try:
             async with self._opened().post(
-                self.url, data=data, proxy=self._link.proxy, allow_redirects=False
+                self.url, data=data, proxy=self._link.proxy, allow_redirects=False, headers=traced
             ) as response:
                 body = await self._bounded(response)
                 status, headers = response.status, response.headers

@@ -7,7 +7,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from math import inf, isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from vervet.costs.dollars import Price, token_dollars
 from vervet.errors import ConfigError
@@ -16,6 +16,8 @@ from vervet.types import Sample, Verdict
 
 FIELDS = {"name": str, "key": str, "usd": (int, float), "tokens": int}
 SHORTEST = 16
+HELD_SECONDS = 1.0
+"""After which to ask again where requests in flight may need the rest of a cap."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,13 @@ class Account:
     """Cap in tokens; None for none."""
     spent_usd: float = 0.0
     spent_tokens: int = 0
+    under_way: int = 0
+    """Samples asked for that have not come; each is expected to cost what samples did so far."""
+    drawn: int = 0
+    """Samples that came, to this process."""
+    usual_usd: float = 0.0
+    """Mean of a sample that came."""
+    usual_tokens: float = 0.0
 
     def charge(self, row: Sample | Verdict, price: Price | None) -> float | None:
         """Count a row and return its dollars; None where they are not known."""
@@ -37,24 +46,51 @@ class Account:
             self.spent_tokens += used
             return None if used else 0.0  # a judge's price is not known here
         dollars = dollars_of(row, price)
-        self.spent_usd += dollars or 0.0
         billed = (row.prompt_tokens or 0) - (row.shared_tokens or 0)
-        self.spent_tokens += billed + (row.completion_tokens or 0)
+        tokens = billed + (row.completion_tokens or 0)
+        self.spent_usd += dollars or 0.0
+        self.spent_tokens += tokens
+        self.drawn += 1
+        self.usual_usd += ((dollars or 0.0) - self.usual_usd) / self.drawn
+        self.usual_tokens += (tokens - self.usual_tokens) / self.drawn
         return dollars
 
     def check(self) -> None:
-        """Refuse to go on once a cap is reached.
+        """Refuse to go on once a cap is reached, or would be by what is under way.
 
         Raises:
-            Refusal: 429, `insufficient_quota`; clients do not try again.
+            Refusal: 429, `insufficient_quota` where it is spent: clients do not try again;
+                `rate_limit_exceeded` where requests in flight may need the rest.
         """
-        for spent, most, unit in (
-            (self.spent_usd, self.usd, "USD"),
-            (self.spent_tokens, self.tokens, "tokens"),
+        for spent, usual, most, unit in (
+            (self.spent_usd, self.usual_usd, self.usd, "USD"),
+            (self.spent_tokens, self.usual_tokens, self.tokens, "tokens"),
         ):
+            said = f"key {self.name!r} has spent {spent:.6g} of its {most or 0:.6g} {unit}"
             if most is not None and spent >= most:
-                said = f"key {self.name!r} has spent {spent:.6g} of its {most:.6g} {unit}"
                 raise Refusal(429, said, code="insufficient_quota")
+            if most is not None and spent + self.under_way * usual >= most:
+                said += ", and requests in flight may need the rest"
+                raise Refusal(429, said, code="rate_limit_exceeded", wait=HELD_SECONDS)
+
+
+class Hold:
+    """The samples that one request asked for: until they come, the account holds what they cost."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.add(-self.count)
+
+    def add(self, samples: int) -> None:
+        """Count samples that are asked for; fewer than none, that came."""
+        self.count += samples
+        self.account.under_way += samples
 
 
 def dollars_of(sample: Sample, price: Price | None) -> float | None:

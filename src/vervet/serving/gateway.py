@@ -12,9 +12,9 @@ from aiohttp import web
 from vervet.errors import ConfigError, ModelError
 from vervet.models.openai_errors import one_line
 from vervet.models.openai_settings import Kind
-from vervet.policies.flow import name_of
+from vervet.policies.flow import name_of, turn_of
 from vervet.selection.driving import Drive, Parts, Row
-from vervet.serving.accounts import Account, Accounts
+from vervet.serving.accounts import Account, Accounts, Hold
 from vervet.serving.answers import Answer, Paid, as_json, event
 from vervet.serving.asking import Asked, read, read_body
 from vervet.serving.menu import Menu
@@ -110,10 +110,11 @@ class Gateway:
             Refusal: the request, the endpoint or a limit stands against it.
         """
         model, policy = self.menu.choose(asked)
-        paid = Paid()
+        paid, hold = Paid(), Hold(account)
 
         def leave(count: int) -> None:
             account.check()
+            hold.add(count)
             if len(paid.samples) + count > self.menu.most:
                 said = f"{name_of(policy)} draws more than {self.menu.most} samples, the most here"
                 raise Refusal(400, said, param="policy")
@@ -122,8 +123,9 @@ class Gateway:
         drive = Drive(policy, asked.problem, parts)
         late = Refusal(504, f"no answer after {self.limits.seconds:g} s")
         try:
-            async with self.places.within(self.limits.seconds, late):
-                chosen = await self._drive(drive, model, paid, account)
+            with hold:
+                async with self.places.within(self.limits.seconds, late):
+                    chosen = await self._drive(drive, paid, hold)
         except ConfigError as error:
             raise Refusal(400, str(error)) from error
         except ModelError as error:
@@ -132,23 +134,24 @@ class Gateway:
         assert drive.choice is not None
         place = drive.choice.position
         sample = None if place is None else drive.pool.samples[place]
-        reply = reply_of(_owner(parts, sample), sample) if sample else {}
+        reply = reply_of(parts.samplers[drawn_by(parts, sample)], sample) if sample else {}
         return Answer(asked, policy, chosen, drive.choice, paid, sample, reply)
 
-    async def _drive(self, drive: Drive, model: Model, paid: Paid, account: Account) -> Selection:
+    async def _drive(self, drive: Drive, paid: Paid, hold: Hold) -> Selection:
         """Run the flow to its end; what comes is charged and recorded even if the rest does not."""
         if self.recorder is not None:
             await self.recorder.begin(drive.problem, drive.policy, drive.parts)
-        prices = {s.id: self.menu.models[n].price for n, s in drive.parts.samplers.items()}
         async with aclosing(drive.rows()) as rows:
             async for row in rows:
                 if isinstance(row, Sample):
-                    dollars = account.charge(row, prices.get(row.sampler_id))
+                    hold.add(-1)
+                    model = self.menu.models[drawn_by(drive.parts, row)]
+                    dollars = hold.account.charge(row, model.price)
                     self._drawn(row, model, dollars)
                     paid.samples.append(row)
                     paid.add(dollars)
                 elif isinstance(row, Verdict):
-                    paid.add(account.charge(row, None))
+                    paid.add(hold.account.charge(row, None))
                     paid.verdicts.append(row)
                 await self._record(row)
         assert isinstance(row, Selection)
@@ -263,11 +266,10 @@ def blamed(error: ModelError, parts: Parts) -> Refusal:
     return Refusal(502, str(error), code="upstream_failed")
 
 
-def _owner(parts: Parts, sample: Sample) -> Metered:
-    owners = (s for s in parts.samplers.values() if s.id == sample.sampler_id)
-    found = next(owners)
-    assert isinstance(found, Metered)
-    return found
+def drawn_by(parts: Parts, sample: Sample) -> str:
+    """Return the name of the model that a sample, or a later turn of one, is drawn from."""
+    own = sample.sampler_id
+    return next(n for n, s in parts.samplers.items() if own == s.id or turn_of(own, s.id))
 
 
 def described(answer: Answer) -> Attributes:

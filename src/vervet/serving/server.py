@@ -25,6 +25,7 @@ from vervet.serving.places import CLOSING_SECONDS
 from vervet.serving.recording import Recorder
 from vervet.serving.refusals import Refusal
 from vervet.serving.telemetry import Traces
+from vervet.serving.upstream import Endpoint
 from vervet.store import Run
 
 LOG = logging.getLogger(__name__)
@@ -216,6 +217,9 @@ async def start(service: Service, listener: socket) -> tuple[Gateway, web.AppRun
         gateway.recorder = Recorder(service.record, count)
     if service.ledger is not None:
         service.ledger.open()
+    for model in service.menu.models.values():
+        if isinstance(model, Endpoint):
+            model.trace(service.traces.headers)
     runner = web.AppRunner(
         application(gateway),
         handler_cancellation=True,

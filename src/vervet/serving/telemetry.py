@@ -33,8 +33,16 @@ class Traces:
         propagate = import_module("opentelemetry.propagate")
         lower = {name.lower(): value for name, value in (headers or {}).items()}
         context = propagate.extract(lower) if headers is not None else None
-        with self._tracer.start_as_current_span(name, context=context) as span:
+        kind = import_module("opentelemetry.trace").SpanKind.SERVER
+        with self._tracer.start_as_current_span(name, context=context, kind=kind) as span:
             yield span.set_attributes
+
+    def headers(self) -> dict[str, str]:
+        """Return what tells a model's endpoint which trace a request is part of."""
+        told: dict[str, str] = {}
+        if self._tracer is not None:
+            import_module("opentelemetry.propagate").inject(told)
+        return told
 
     def close(self) -> None:
         """Send what waits."""

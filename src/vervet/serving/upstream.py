@@ -103,6 +103,11 @@ class Endpoint:
             until = monotonic() + LEARNED_SECONDS
             self.learned[relay.generation.endpoint] = until, replace(relay.traits)
 
+    def trace(self, headers: Callable[[], Mapping[str, str]]) -> None:
+        """Tell the server which trace each request is part of."""
+        for transport, _ in self.links.values():
+            transport.trace = headers
+
     async def aclose(self) -> None:
         """Close the connections."""
         for transport, _ in self.links.values():
