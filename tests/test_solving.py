@@ -130,3 +130,36 @@ def test_a_policy_that_names_an_absent_verifier_is_refused(tmp_path: Path) -> No
     run = open_run(str(tmp_path / "r"))
     with pytest.raises(ConfigError, match=r"the verifier 'other'; there is: v, judge"):
         live(run, Majority(3, "other"), Shuffled())
+
+
+class Rivals:
+    """Accepts a reply that is not less than its rival's: sample t of the same problem, in trial t.
+
+    As `pairwise` does, it must have met the rival.
+    """
+
+    id = "rivals@1"
+
+    def __init__(self) -> None:
+        self.met: dict[tuple[str, int], str] = {}
+
+    def meet(self, samples: Sequence[Sample]) -> None:
+        self.met |= {(s.problem_id, s.index): s.text for s in samples}
+
+    async def verify(self, problem: Problem, sample: Sample, trial: int, /) -> Verdict:
+        score = float(sample.text >= self.met[problem.id, trial])
+        names = (problem.id, sample.sampler_id, sample.index, self.id, trial)
+        return Verdict(*names, Outcome.ACCEPT, score=score)
+
+
+def test_a_verifier_that_compares_samples_meets_them_first(tmp_path: Path) -> None:
+    run, policy = open_run(str(tmp_path / "r")), BestOf(5, "rivals", trials=5)
+    solve(run, PROBLEMS, policy, {"m": Shuffled()}, {"rivals": Rivals()})
+    best = {
+        p.id: max(str(noise(p.id, i).integers(3, 6)) for i in range(5)) for p in PROBLEMS
+    }  # fmt: skip
+    chosen = selections(run)
+    texts = {(s.problem_id, s.index): s.text for rows in run.read(Sample) for s in rows}
+    assert {p: texts[p, s.index] for p, s in chosen.items() if s.index is not None} == best
+    select(run, policy)
+    assert selections(run) == chosen

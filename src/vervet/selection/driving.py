@@ -162,6 +162,8 @@ class Drive:
     async def _verify(self, request: Verify) -> AsyncGenerator[Row, None]:
         known, pool = self.known.verdicts, self.pool
         verifier = named(self.parts.verifiers, request.verifier, "verifier")
+        if (meet := getattr(verifier, "meet", None)) is not None:
+            meet(pool.samples)  # those that it compares a sample with
         asked = [(p, t) for p in request.positions for t in range(request.trials)]
         keys = {(p, t): (*place(pool.samples[p]), verifier.id, t) for p, t in asked}
         fresh = [at for at in asked if keys[at] not in known or keys[at] in self.known.lost]
