@@ -5,6 +5,7 @@
         MissingExtra   an optional part is not installed; the message names the extra
       ModelError       the endpoint failed (transport, status, malformed reply)
         AccessError    it turned us away for good (wrong key, no permission, no such model)
+        PromptError    the model cannot be asked this
       SandboxError     the sandbox failed, not the code inside it
       VerifierError    the verifier failed, not the candidate
       StoreError       the run could not be read or written
@@ -42,6 +43,10 @@ class ModelError(VervetError):
 
 class AccessError(ModelError):
     """The endpoint turned us away and will again: a wrong key, no permission, no such model."""
+
+
+class PromptError(ModelError):
+    """The model cannot be asked this: the prompt is longer than its context."""
 
 
 class SandboxError(VervetError):

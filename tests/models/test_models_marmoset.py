@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vervet.errors import ConfigError, ModelError
+from vervet.errors import ConfigError, ModelError, PromptError
 from vervet.models.identity import seed_for
 from vervet.models.marmoset import Marmoset, strong
 from vervet.models.marmoset.sampler import SHIPPED, find
@@ -84,7 +84,7 @@ async def test_a_conversation_is_read_by_the_chat_template(marmoset: Marmoset) -
 
 
 async def test_a_prompt_that_is_too_long_is_an_error_of_the_model(marmoset: Marmoset) -> None:
-    with pytest.raises(ModelError, match="leaves no room"):
+    with pytest.raises(PromptError, match="leaves no room"):
         await draw(marmoset, [0], Problem("long", "1 " * 300))
     assert await draw(marmoset, [0])
 

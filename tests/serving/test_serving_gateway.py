@@ -242,6 +242,9 @@ async def test_a_model_that_is_no_endpoint_answers_too(lab: Any) -> None:
     async with lab.serving(lab.menu(model, policy=Majority(4, "exact"))) as client:
         status, body, _ = await client.post(lab.ASKED | {"model": "marmoset"} | DETAILS)
         refused, error, _ = await client.post(lab.ASKED | {"model": "marmoset", "tools": []})
+        endless = [{"role": "user", "content": "1 " * 300}]
+        long, told, _ = await client.post(lab.ASKED | {"model": "marmoset", "messages": endless})
+    assert (long, told["error"]["code"]) == (400, "context_length_exceeded")
     assert status == 200
     assert body["vervet"]["samples"] == 4
     assert body["usage"]["completion_tokens"] > 0

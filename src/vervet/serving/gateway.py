@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from vervet.errors import ConfigError, ModelError
+from vervet.errors import ConfigError, ModelError, PromptError
 from vervet.models.openai_errors import one_line
 from vervet.models.openai_settings import Kind
 from vervet.policies.flow import name_of, turn_of
@@ -128,6 +128,8 @@ class Gateway:
                     chosen = await self._drive(drive, paid, hold)
         except ConfigError as error:
             raise Refusal(400, str(error)) from error
+        except PromptError as error:
+            raise Refusal(400, str(error), code="context_length_exceeded") from error
         except ModelError as error:
             raise blamed(error, parts) from error
         self.menu.learn(parts.samplers)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vervet.errors import ModelError
+from vervet.errors import PromptError
 from vervet.models.marmoset.batch import Batch
 from vervet.models.marmoset.checkpoint import Floats, load
 from vervet.models.marmoset.choice import Decoding, Keys, choose, uniforms
@@ -51,12 +51,12 @@ class Decoder:
         """Return a prompt's keys and values, computed once for the prompts used last.
 
         Raises:
-            ModelError: the prompt is too long for the model.
+            PromptError: the prompt is too long for the model.
         """
         if prompt not in self._prefixes:
             tokens = [self.engine.shape.begin, *self.tokenizer.encode(prompt)]
             if len(tokens) >= self.engine.shape.context:
-                raise ModelError(
+                raise PromptError(
                     f"a prompt of {len(tokens):,} tokens leaves no room for a reply: "
                     f"the model's context is {self.engine.shape.context:,}"
                 )

@@ -15,7 +15,7 @@ from subprocess import PIPE, Popen
 from typing import Any
 
 import vervet
-from vervet.errors import ModelError
+from vervet.errors import ModelError, PromptError
 
 THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31)}
@@ -59,7 +59,7 @@ class Pool:
             raise ModelError(f"a marmoset worker died with exit status {process.wait()}")
         reply: Reply = json.loads(line)
         if "error" in reply:
-            raise ModelError(reply["error"])
+            raise PromptError(reply["error"])
         return reply
 
 

@@ -12,7 +12,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from vervet.errors import VervetError
+from vervet.errors import PromptError
 from vervet.models.marmoset.choice import Decoding
 from vervet.models.marmoset.decode import Decoder
 
@@ -30,7 +30,7 @@ def main(folder: str) -> None:
 
 
 def answer(decoder: Decoder, request: dict[str, Any]) -> dict[str, Any]:
-    """Return the completions asked for, or what is wrong with the request."""
+    """Return the completions asked for, or why the model cannot be asked this."""
     decoding = Decoding(**request["decoding"])
     try:
         top = request.get("top", 0)
@@ -39,7 +39,7 @@ def answer(decoder: Decoder, request: dict[str, Any]) -> dict[str, Any]:
             "prompt_tokens": decoder.prefix(request["prompt"]).length,
             "completions": [astuple(completion) for completion in drawn],
         }
-    except VervetError as error:
+    except PromptError as error:
         return {"error": str(error)}
 
 
