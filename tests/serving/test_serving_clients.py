@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from socket import AF_INET6, create_server
 from typing import Any
 
 import pytest
@@ -211,10 +212,32 @@ async def test_traces_follow_the_conventions_for_generative_models(lab: Any) -> 
         assert span.attributes["vervet.samples"] == 5
 
 
-def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
+def speaks_ipv6() -> bool:
+    try:
+        create_server(("::1", 0), family=AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path, host: str) -> None:
+    if ":" in host and not speaks_ipv6():
+        pytest.skip("this machine has no IPv6")
     policy = tmp_path / "policy.toml"
     policy.write_text('schema = "vervet.policy/1"\npolicy = "majority:n=2,verifier=exact"\n')
-    words = ["serve", str(policy), "-m", "marmoset", "--set", "max_tokens=8", "--port", "0"]
+    words = [
+        "serve",
+        str(policy),
+        "-m",
+        "marmoset",
+        "--set",
+        "max_tokens=8",
+        "--host",
+        host,
+        "--port",
+        "0",
+    ]
     with subprocess.Popen(
         [sys.executable, "-m", "vervet", *words],
         stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=os.environ | {"VERVET_SERVE_KEY": ""},
@@ -223,7 +246,7 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         address = process.stderr.readline().split()[0]
         body = '{"model": "marmoset", "messages": [{"role": "user", "content": "hi"}]}'
         asked = subprocess.run(
-            ["curl", "-s", f"{address}/chat/completions", "-H", "Content-Type: application/json",
+            ["curl", "-sg", f"{address}/chat/completions", "-H", "Content-Type: application/json",
              "-d", body], capture_output=True, text=True, check=True, timeout=60,
         )  # fmt: skip
         process.send_signal(signal.SIGTERM)

@@ -10,7 +10,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from socket import create_server, socket
+from socket import AF_INET, AF_INET6, create_server, socket
 
 from aiohttp import web
 
@@ -177,8 +177,9 @@ def serve(service: Service, *, say: Say = print) -> None:
 
 
 def _listening(host: str, port: int) -> socket:
+    family = AF_INET6 if ":" in host else AF_INET
     try:
-        return create_server((host, port), backlog=1024)
+        return create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         raise ConfigError(
             f"port {port} of {host} cannot be had ({error.strerror or error}); "
@@ -199,6 +200,7 @@ async def _serve(service: Service, listener: socket, say: Say) -> None:
         asyncio.get_running_loop().add_signal_handler(name, end)
     try:
         host, port = listener.getsockname()[:2]
+        host = f"[{host}]" if ":" in host else host
         say(f"http://{host}:{port}/v1 (Ctrl-C ends it)")
         await ended.wait()
         say("ending; requests in flight are finished first (again ends them)")
