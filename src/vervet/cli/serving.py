@@ -38,7 +38,12 @@ READERS = ("exact", "json", "gsm8k-answer", "math-answer", "choice")
     metavar="[NAME=]PROVIDER/NAME",
     help="A model, and what clients call it; may be repeated, the first is the default.",
 )
-@click.option("--base-url", metavar="URL", help="Address of the endpoint.")
+@click.option(
+    "--base-url",
+    multiple=True,
+    metavar="[NAME=]URL",
+    help="Address of the endpoint, or of the one model that clients call NAME; may be repeated.",
+)
 @click.option(
     "--set",
     "settings",
@@ -178,19 +183,25 @@ def models_of(chosen: dict[str, Any], written: "Mapping[str, str]") -> "dict[str
 
     most = chosen["settings"].get("max_connections", chosen["max_requests"])
     pairs = [_named(text) for text in chosen["models"]] or list(written.items())
+    addresses = dict(map(_named, chosen["base_url"]))
     models: dict[str, Model] = {}
     for name, text in pairs:
-        sampler = doors.sampler(text, **{"base_url": chosen["base_url"], **chosen["settings"]})
+        address = addresses.get(name or text.partition("/")[2]) or addresses.get("")
+        sampler = doors.sampler(text, **{"base_url": address, **chosen["settings"]})
         public = name or str(sampler.describe().get("model") or text)
         models[public] = serving.model_of(public, sampler, most)
+    if lost := set(addresses) - set(models) - {""}:
+        raise ConfigError(
+            f"--base-url {min(lost)}=...: no such model; there is: {', '.join(models)}."
+        )
     return models
 
 
 def _named(text: str) -> tuple[str, str]:
-    """Split NAME=provider/name; a setting, name:key=value, is no name.
+    """Split NAME=provider/name or NAME=URL; a setting, name:key=value, is no name.
 
-    >>> _named("small=openai/llama"), _named("scripted:answer=4")
-    (('small', 'openai/llama'), ('', 'scripted:answer=4'))
+    >>> _named("small=openai/llama"), _named("scripted:answer=4"), _named("http://h/v1?a=b")
+    (('small', 'openai/llama'), ('', 'scripted:answer=4'), ('', 'http://h/v1?a=b'))
     """
     name, equals, rest = text.partition("=")
     return (name, rest) if equals and ":" not in name else ("", text)
