@@ -89,6 +89,7 @@ def _row(sample: Sample, verdict: Verdict | None, model: str) -> dict[str, Any]:
         "model": model,
         "text": sample.text,
         "prompt_tokens": sample.prompt_tokens,
+        "shared_tokens": sample.shared_tokens,
         "completion_tokens": sample.completion_tokens,
         "cost": sample.cost,
         "finish": sample.finish,

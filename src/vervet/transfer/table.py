@@ -2,10 +2,10 @@
 
 A row needs `problem`; it may have `index` (else rows are counted in order), `model`, `text`,
 `answer`, `correct` (true/false/1/0, empty for not judged), `score`, `verifier`, `trial`,
-`prompt_tokens`, `completion_tokens`, `cost` (US dollars), `finish` (stop, length), `logprob`
-(nats), `seconds`, and the problem's `prompt`, `messages` and `reference`. Other names are mapped. A
-row whose cells are lists, as long as each other, is one row for each item: all samples of a
-problem, say.
+`prompt_tokens`, `shared_tokens` (those of the prompt billed with another sample),
+`completion_tokens`, `cost` (US dollars), `finish` (stop, length), `logprob` (nats), `seconds`, and
+the problem's `prompt`, `messages` and `reference`. Other names are mapped. A row whose cells are
+lists, as long as each other, is one row for each item: all samples of a problem, say.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ from vervet.types import Outcome, Problem, Sample, Verdict
 
 COLUMNS = (
     "problem", "index", "model", "text", "answer", "correct", "score", "verifier", "trial",
-    "prompt_tokens", "completion_tokens", "cost", "finish", "logprob", "seconds",
+    "prompt_tokens", "shared_tokens", "completion_tokens", "cost", "finish", "logprob", "seconds",
 )  # fmt: skip
 OF_PROBLEM = ("prompt", "reference", "messages")
 """Columns that all rows of a problem have in common."""
@@ -117,6 +117,7 @@ class TableReader:
             self._index(cell["index"], (problem, sampler_id, verifier, trial)),
             _text(cell["text"]) or _text(cell["answer"]),
             prompt_tokens=_whole(cell["prompt_tokens"], "prompt_tokens"),
+            shared_tokens=_whole(cell["shared_tokens"], "shared_tokens"),
             completion_tokens=_whole(cell["completion_tokens"], "completion_tokens"),
             cost=_number(cell["cost"], "cost"),
             finish=_text(cell["finish"]) or "stop",
