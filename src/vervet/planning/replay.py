@@ -270,21 +270,17 @@ def _account(picked: Picked, view: View, shape: tuple[int, int]) -> Outcome:
     """Look up what was chosen, and add up what was paid."""
     shelf, rows = view.shelf, np.arange(len(view.problem))
     all_there(picked.drawn, picked.asked, view)
-    limit = int(picked.drawn.max(initial=0))
-    last = picked.drawn - 1
     samples = picked.drawn.astype(np.float64)
-    tokens, dollars = (view.take(column, limit) for column in (shelf.tokens, shelf.dollars))
-    seconds = _latency(view.take(shelf.seconds, limit), picked)
-    each = 0
-    for verifier, trials in picked.asked:
-        heard = view.heard(verifier)
-        tokens = tokens + view.take(_over(heard.tokens, trials), limit)
-        dollars = dollars + view.take(_over(heard.dollars, trials), limit)
-        slowest = heard.seconds[:, :, :trials].max(axis=2)
-        seconds = seconds + _latency(view.take(slowest, limit), picked)
-        each += trials
-    spent, dear = (np.cumsum(column, axis=1)[rows, last] for column in (tokens, dollars))
-    verified, wait = samples * each, seconds[rows, last]
+    asked = [(view.heard(verifier), trials) for verifier, trials in picked.asked]
+    spent, dear = (
+        _paid(sum((_over(getattr(heard, unit), trials) for heard, trials in asked),
+                  start=getattr(shelf, unit)), view, picked)
+        for unit in ("tokens", "dollars")
+    )  # fmt: skip
+    wait = _waited(shelf.seconds, view, picked)
+    for heard, trials in asked:
+        wait = wait + _waited(heard.seconds[:, :, :trials].max(axis=2), view, picked)
+    verified = samples * sum(trials for _, trials in asked)
     if picked.some is not None:
         more = _extra(picked.some, view)
         verified, spent, dear, wait = (
@@ -324,6 +320,28 @@ def _extra(some: Some, view: View) -> tuple[Floats, Floats, Floats, Floats]:
 
 def _over(column: Floats, trials: int) -> Floats:
     return np.asarray(column[:, :, :trials].sum(axis=2))
+
+
+def _paid(column: Floats, view: View, picked: Picked) -> Floats:
+    """Return what a column adds up to over the samples that each row draws."""
+    if np.isnan(column).all():
+        return np.full(len(view.problem), np.nan)
+    limit = int(picked.drawn.max(initial=0))
+    taken = view.take(column, limit)
+    if (picked.drawn == limit).all():
+        return np.asarray(taken.sum(axis=1))
+    return np.asarray(np.cumsum(taken, axis=1)[np.arange(len(taken)), picked.drawn - 1])
+
+
+def _waited(column: Floats, view: View, picked: Picked) -> Floats:
+    """Return the seconds until the last sample that each row draws."""
+    if not column.any():
+        return np.zeros(len(view.problem))
+    limit = int(picked.drawn.max(initial=0))
+    taken = view.take(column, limit)
+    if not picked.window and (picked.drawn == limit).all():
+        return np.asarray(taken.max(axis=1, initial=0.0))
+    return np.asarray(_latency(taken, picked)[np.arange(len(taken)), picked.drawn - 1])
 
 
 def _latency(seconds: Floats, picked: Picked) -> Floats:
