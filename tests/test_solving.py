@@ -126,6 +126,15 @@ def test_what_is_recorded_is_not_drawn_again(tmp_path: Path) -> None:
     assert sorted(sampler.drawn) == sorted((p.id, i) for p in PROBLEMS for i in (3, 4))
 
 
+def test_a_problem_that_is_given_twice_is_solved_once(tmp_path: Path) -> None:
+    run, sampler = open_run(str(tmp_path / "r")), Shuffled()
+    verifiers = {"v": Crashing(), "judge": Crashing("judge")}
+    told = solve(run, PROBLEMS * 2, Majority(3, "v"), {"m": sampler}, verifiers)
+    assert told.selected is not None
+    assert (told.selected.problems, told.present) == (len(PROBLEMS), 0)
+    assert len(sampler.drawn) == len(set(sampler.drawn)) == 3 * len(PROBLEMS)
+
+
 def test_a_policy_that_names_an_absent_verifier_is_refused(tmp_path: Path) -> None:
     run = open_run(str(tmp_path / "r"))
     with pytest.raises(ConfigError, match=r"the verifier 'other'; there is: v, judge"):

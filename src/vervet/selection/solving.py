@@ -16,7 +16,7 @@ from vervet.policies.flow import Policy, billed, name_of, selection
 from vervet.policies.index import Index
 from vervet.selection.claiming import Claimed, Work
 from vervet.selection.driving import Drive, Parts, Row, place
-from vervet.selection.meaning import Meaning, refuse_another, remember
+from vervet.selection.meaning import Meaning, refuse_another, remember, turn_settings
 from vervet.selection.rounds import Rounds, Turn
 from vervet.selection.selecting import Selected, selections, summary
 from vervet.store import Run
@@ -126,6 +126,7 @@ class _Solving:
         """Describe who takes part, then fill the selections."""
         self.ahead = int(getattr(engine, "ahead", 0))
         self.run.append(problems)
+        problems = list({problem.id: problem for problem in problems}.values())
         for sampler in self.samplers.values():
             self.run.describe("samplers", sampler.id, sampler.describe())
         for verifier in self.verifiers.values():
@@ -202,21 +203,11 @@ class _Solving:
     def _store(self, rows: list[Row]) -> None:
         for name in {row.sampler_id for row in rows if isinstance(row, Sample)} - self.described:
             self.described.add(name)
-            self._describe_turn(name)
+            if settings := turn_settings(name, self.samplers.values()):
+                self.run.describe("samplers", name, settings)
         for table in TABLES:
             self.run.append([row for row in rows if isinstance(row, table)])
             self.run.tidy(table)
-
-    def _describe_turn(self, name: str) -> None:
-        """Record what a later turn is of: the model's settings, the verifier and the turn."""
-        for sampler in self.samplers.values():
-            base, plus, turn = name.partition(f"{sampler.id}+")
-            if plus and not base:
-                settings = dict(sampler.describe())
-                model = f"{settings.get('model', sampler.id)}+{turn}"
-                self.run.describe(
-                    "samplers", name, {**settings, "model": model, "revises": sampler.id}
-                )
 
     def _ended(self, work: Work, error: VervetError | None) -> None:
         if isinstance(error, ConfigError):
