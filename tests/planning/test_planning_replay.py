@@ -21,6 +21,7 @@ from vervet.policies.certified import Certified
 from vervet.policies.first_accepted import FirstAccepted
 from vervet.policies.fixed import Fixed
 from vervet.policies.flow import Policy, Recorded, name_of, revised_id
+from vervet.policies.index import Index
 from vervet.policies.majority import Majority
 from vervet.policies.mixture import Mixture
 from vervet.policies.pandora import Pandora
@@ -237,3 +238,14 @@ def test_orders_of_a_problem_do_not_depend_on_the_other_problems(made: Made) -> 
     rows = made(4, {"m": 6})
     some, all_of = (Orders.random(archive(r, "v"), 5) for r in (rows[:2], rows))
     np.testing.assert_array_equal(some.by_model["m"], all_of.by_model["m"][:2])
+
+
+def test_an_index_inside_another_policy_looks_at_one_problem_alone(made: Made) -> None:
+    kept = archive(made(8, {"m": 12, "s": 9}), "v")
+    orders = Orders.random(kept, 3)
+    inside = Cascade(Fixed("s"), Index("v", 5, limit=9, model="m"), 2.0)
+    for policy in (inside, Abstain(Index("v", 5, limit=9), 0.5), Cascade(inside, Fixed("s"), 0.7)):
+        assert not vectorised(policy)
+        fast, slow = outcome(policy, kept, orders), driven(policy, kept, orders.by_model)
+        np.testing.assert_array_equal(fast.samples, slow.samples)
+        np.testing.assert_array_equal(fast.right, slow.right)

@@ -168,7 +168,8 @@ def _several(policy: Policy, archive: Archive, orders: Orders) -> Outcome | None
 def vectorised(policy: Policy) -> bool:
     """Tell whether a policy is replayed without its flow, which is a hundred times quicker."""
     if isinstance(policy, Cascade):
-        return vectorised(policy.first) and vectorised(policy.then)
+        alone = not _any(policy, Index)  # inside another, an index looks at one problem
+        return alone and vectorised(policy.first) and vectorised(policy.then)
     if isinstance(policy, Abstain) and policy.by == "confidence" and _flows(policy.policy):
         return vectorised(policy.policy)
     if isinstance(policy, Index | Mixture | Refine):
