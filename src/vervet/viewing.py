@@ -5,7 +5,7 @@ reach it by a host name of its own), and sends pages in which no text of a model
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from socket import create_server, socket
@@ -20,7 +20,7 @@ from vervet.reporting.charts import as_document
 from vervet.reporting.curves import Pair, Row, display, model_names, pairs
 from vervet.reporting.difficulty import ranked
 from vervet.reporting.html import frame, render, run_title, templates, text_of
-from vervet.reporting.reading import outcome_words, tally
+from vervet.reporting.reading import in_order, outcome_words, tally
 from vervet.reporting.recorded import Recorded, recorded
 from vervet.store import Run
 
@@ -88,6 +88,7 @@ class Viewer:
                 raise web.HTTPNotFound(text="this run has no such problem")
             every = await asyncio.to_thread(self.source.headings, [problem_id])
         headings = every[problem_id]
+        names = sampler_names(h.sampler_id for h in headings)
         here = {name: request.query.get(name, "") for name in ("id", "model", "outcome")}
         of_model = [h for h in headings if here["model"] in {"", h.sampler_id}]
         kept = [h for h in of_model if here["outcome"] in {"", h.outcome}]
@@ -101,18 +102,27 @@ class Viewer:
             samples=samples,
             total=len(kept),
             most=MOST_CHARACTERS,
-            models=_choices("model", [h.sampler_id for h in headings], here, self._name),
-            outcomes=_choices("outcome", [h.outcome for h in of_model], here, outcome_words),
+            models=_choices("model", list(names), here, names.__getitem__),
+            outcomes=_choices(
+                "outcome", in_order(h.outcome for h in of_model), here, outcome_words
+            ),
             **paging,
         )
-
-    def _name(self, sampler_id: str) -> str:
-        return model_names(self.document).get(sampler_id, sampler_id)
 
     def _page(self, name: str, **parts: Any) -> web.Response:  # noqa: ANN401 - a template's own
         template = templates().get_template(name)
         page = template.render(title=self.title, **frame([text_of("script.js")]), **parts)
         return web.Response(text=page, content_type="text/html")
+
+
+def sampler_names(ids: Iterable[str]) -> dict[str, str]:
+    """Return what each sampler is called: its model, where that says who is meant.
+
+    >>> sampler_names(["llama@1", "qwen@2"])["qwen@2"], sampler_names(["m@1", "m@2"])["m@2"]
+    ('qwen', 'm@2')
+    """
+    models = {name: name.partition("@")[0] for name in ids}
+    return models if len(set(models.values())) == len(models) else {name: name for name in models}
 
 
 def _choices(

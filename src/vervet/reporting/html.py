@@ -30,6 +30,7 @@ from vervet.reporting.reading import (
     Choice,
     Reading,
     cut,
+    in_order,
     outcome_words,
     reference_text,
     visible,
@@ -117,6 +118,7 @@ def templates() -> Environment:
         "count": count,
         "reference": reference_text,
         "outcome": outcome_words,
+        "in_order": in_order,
     }
     return environment
 

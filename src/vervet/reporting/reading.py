@@ -190,3 +190,13 @@ def outcome_words(outcome: str) -> str:
     """
     words = {Outcome.ACCEPT: "accepted", Outcome.REJECT: "rejected", Outcome.ERROR: "error"}
     return words[Outcome(outcome)] if outcome in set(Outcome) else "not judged"
+
+
+def in_order(outcomes: Iterable[str]) -> list[str]:
+    """Return each outcome once, in the order in which readers look for them.
+
+    >>> in_order(["unjudged", "reject", "accept", "reject"])
+    ['accept', 'reject', 'unjudged']
+    """
+    place = {str(outcome): at for at, outcome in enumerate(Outcome)}
+    return sorted(dict.fromkeys(outcomes), key=lambda said: place.get(said, len(place)))
