@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from vervet.engines import Local
 from vervet.errors import ConfigError, ModelError
 from vervet.policies.adaptive import AdaptiveConsistency, EarlyStopping
 from vervet.policies.best_of import BestOf
@@ -124,6 +126,26 @@ def test_what_is_recorded_is_not_drawn_again(tmp_path: Path) -> None:
     sampler = Shuffled()
     live(run, Majority(5, "v"), sampler)
     assert sorted(sampler.drawn) == sorted((p.id, i) for p in PROBLEMS for i in (3, 4))
+
+
+class Stuttering(Shuffled):
+    """Says every reply twice, the second time another."""
+
+    async def draw(self, problem: Problem, indices: Sequence[int], /) -> AsyncIterator[Sample]:
+        async for sample in super().draw(problem, indices):
+            yield sample
+            yield replace(sample, text="5", logprob=9.0)
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_of_two_replies_with_one_index_the_first_stands(ahead: int, tmp_path: Path) -> None:
+    run, policy = open_run(str(tmp_path / "r")), FirstAccepted(6, "v")
+    verifiers = {"v": Crashing()}
+    solve(run, PROBLEMS, policy, {"m": Stuttering()}, verifiers, engine=Local(ahead=ahead))
+    alive = selections(run)
+    select(run, policy)
+    assert selections(run) == alive
+    assert any(row.index is not None for row in alive.values())
 
 
 def test_a_problem_that_is_given_twice_is_solved_once(tmp_path: Path) -> None:

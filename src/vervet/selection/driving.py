@@ -120,8 +120,9 @@ class Drive:
             told = [(pool.samples[p].text, pool.judged(p, request.verifier)) for p in turns]
             with boundary(ModelError, wanted[0]):
                 async for sample in sampler.draw(conversation(self.problem, told), [wanted[1]]):
-                    known[wanted] = replace(sample, sampler_id=wanted[0])
-                    yield known[wanted]
+                    if wanted not in known:
+                        known[wanted] = replace(sample, sampler_id=wanted[0])
+                        yield known[wanted]
         if wanted not in known:
             raise ModelError(f"{wanted[0]}: the next turn of sample {wanted[1]} did not come")
         pool.revised(request.position, known[wanted])
@@ -135,8 +136,8 @@ class Drive:
         if missing:
             async with aclosing(self._samples(sampler, wanted, missing)) as came:
                 async for sample in came:
-                    known[sampler.id, sample.index] = sample
-                    yield sample
+                    if known.setdefault((sampler.id, sample.index), sample) is sample:
+                        yield sample  # of two with one index the first stands, as in the run
         short = sum((sampler.id, i) not in known for i in wanted)
         if short:
             raise ModelError(f"{sampler.id}: {short} of {request.count} samples did not come")
