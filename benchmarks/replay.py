@@ -63,7 +63,7 @@ def policies(n: int) -> list[Policy]:
         Abstain(BestOf(n // 16, "j"), 0.9, by="posterior", verifier="v"),
         Cascade(Majority(n // 16, "v", model="m"), Majority(n // 16, "v", model="s"), 0.7),
         Cascade(Majority(n // 64, "v"), Majority(n // 4, "v"), 0.7),
-        Abstain(Cascade(Fixed("m"), Mixture(f"m*{n // 16}", "v"), 0.7), 0.5),
+        Abstain(Cascade(Majority(n // 64, "v"), Mixture(f"s*{n // 16}", "v"), 0.7), 0.5),
         Mixture(f"m*{n // 4}|s*{n // 16}", "v"),
         Mixture(f"m*{n // 16}|s*{n // 16}", "v", by="accepted"),
         Refine(2, "v", limit=n // 16, model="s"),
