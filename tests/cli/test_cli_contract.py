@@ -178,6 +178,18 @@ def test_a_second_file_must_not_say_something_else_of_the_same_samples(call: Cal
     }  # fmt: skip
 
 
+def test_problems_of_another_set_are_refused_and_a_few_are_told(call: Called) -> None:
+    Path("t.csv").write_text("problem,text,n\nq1,4,0\nq2,5,1\n")
+    Path("key.csv").write_text("id,question,answer\nq1,2+2?,4\n")
+    asked = ("import", "table", "t.csv", "r", "--problems", "key.csv")
+    code, _, err = call(*asked, "--map", "problem=n")
+    assert code == 2
+    assert "none of its problems is in the problem set, which has 'q1' and not '0'" in err
+    assert not Path("r").exists()
+    code, out, _ = call(*asked)
+    assert (code, "1 of these problems are not in the problem set: q2" in out) == (0, True)
+
+
 def test_importing_twice_changes_nothing(call: Called, table: Path) -> None:
     for _ in range(2):
         call("import", "table", str(table), "r")

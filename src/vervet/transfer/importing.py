@@ -1,6 +1,6 @@
 """Bring a file of another tool into a run."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -17,6 +17,8 @@ from vervet.types import Outcome, Problem, Sample, Verdict
 Given = str | Path | Sequence[Problem] | None
 """Problems, or a file of prompts and references."""
 ROWS_AT_ONCE = 50_000
+FEW = 3
+"""Names in a message."""
 FIRST_ROWS = 1_000
 """Rows in which a column that was named must be somewhere."""
 
@@ -33,13 +35,18 @@ class Brought:
     verifiers: tuple[str, ...]
     present: int = 0
     """Of the samples, those that were there before."""
+    strange: tuple[str, ...] = ()
+    """Problems that the problem set which came along does not have."""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         there = f" ({self.present:,} were there)" if self.present else ""
+        few = ", ".join([*self.strange[:FEW], *(["..."] if len(self.strange) > FEW else [])])
+        strange = f"\n{len(self.strange):,} of these problems are not in the problem set: {few}"
         return (
             f"{self.rows:,} rows: {self.problems:,} problems, {self.samples:,} samples{there} of "
             f"{', '.join(self.models)}, {self.verdicts:,} verdicts"
             + (f" of {', '.join(self.verifiers)}" if self.verifiers else "")
+            + (strange if self.strange else "")
         )
 
 
@@ -101,8 +108,10 @@ def bring(
     checked = reader()
     count = sum(1 for _ in checked.read(rows()))
     present = _present(run, checked)
-    run.append(problems or ())
     known = set(run.scan(Problem, ("id",)).categories.get("id", ()))
+    known.update(problem.id for problem in problems or ())
+    strange = _strange(checked, known, problems or (), source)
+    run.append(problems or ())
     run.append([problem for name, problem in checked.problems.items() if name not in known])
     samples = verdicts = 0
     for chunk in _chunks(reader().read(rows())):
@@ -114,7 +123,7 @@ def bring(
     _describe(run, checked, source)
     return Brought(
         count, len(checked.problems), samples, verdicts,
-        tuple(checked.models), tuple(sorted(checked.verifiers)), present,
+        tuple(checked.models), tuple(sorted(checked.verifiers)), present, strange,
     )  # fmt: skip
 
 
@@ -133,6 +142,25 @@ def _rows(path: Path, renamed: Mapping[str, str]) -> Iterator[Located]:
             have = ", ".join(map(str, first[0][1]))
             raise ConfigError(f"{path}: no column {theirs!r} for {ours}; it has: {have}.")
     return ((f"{path}: {where}", row) for where, row in chain(first, rows))
+
+
+def _strange(
+    reader: TableReader, known: Container[str], given: Sequence[Problem], source: str
+) -> tuple[str, ...]:
+    """Return the problems of the table that are not in the problem set that came along.
+
+    Raises:
+        ConfigError: none is.
+    """
+    if not given:
+        return ()
+    strange = tuple(name for name in reader.problems if name not in known)
+    if len(strange) == len(reader.problems):
+        raise ConfigError(
+            f"{source}: none of its problems is in the problem set, which has {given[0].id!r} and "
+            f"not {strange[0]!r}. Map problem to the column that has these names."
+        )
+    return strange
 
 
 def _present(run: Run, reader: TableReader) -> int:
