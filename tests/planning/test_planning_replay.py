@@ -20,7 +20,7 @@ from vervet.policies.cascade import Cascade
 from vervet.policies.certified import Certified
 from vervet.policies.first_accepted import FirstAccepted
 from vervet.policies.fixed import Fixed
-from vervet.policies.flow import Policy, Recorded, name_of, revised_id
+from vervet.policies.flow import Choice, Draw, Flow, Policy, Recorded, name_of, revised_id
 from vervet.policies.index import Index
 from vervet.policies.majority import Majority
 from vervet.policies.mixture import Mixture
@@ -31,6 +31,7 @@ from vervet.policies.verify_then_vote import VerifyThenVote
 from vervet.policies.verify_ties import VerifyTies
 from vervet.policies.weighted import Weighted
 from vervet.stats.votes import Ballot, majority
+from vervet.types import Problem
 
 Made = Callable[..., Rows]
 POLICIES: list[Policy] = [
@@ -249,3 +250,24 @@ def test_an_index_inside_another_policy_looks_at_one_problem_alone(made: Made) -
         fast, slow = outcome(policy, kept, orders), driven(policy, kept, orders.by_model)
         np.testing.assert_array_equal(fast.samples, slow.samples)
         np.testing.assert_array_equal(fast.right, slow.right)
+
+
+class Contrary(Majority):
+    """Returns the last sample, whatever the votes."""
+
+    def flow(self, problem: Problem, /) -> Flow:
+        del problem
+        pool = yield Draw(self.n, self.model)
+        return Choice(len(pool.samples) - 1, "the last")
+
+
+def test_what_derives_from_a_built_in_policy_is_replayed_by_its_own_flow(made: Made) -> None:
+    kept = archive(made(8, {"m": 12, "s": 9}), "v")
+    orders = Orders.random(kept, 3)
+    mine = Contrary(5, "v")
+    for policy in (mine, Abstain(mine, 0.0), Cascade(mine, Fixed("s"), 0.5)):
+        assert not vectorised(policy)
+        fast, slow = outcome(policy, kept, orders), driven(policy, kept, orders.by_model)
+        np.testing.assert_array_equal(fast.right, slow.right)
+        np.testing.assert_array_equal(fast.verifications, slow.verifications)
+    assert not driven(mine, kept, orders.by_model).verifications.any()
