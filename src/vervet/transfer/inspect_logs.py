@@ -73,8 +73,9 @@ def _samples(file: Path, *, alone: bool) -> Iterator[tuple[Mapping[str, Any], Sa
         yield from _zipped(file)
         return
     log = parsed(text_of(file), file)
-    if isinstance(log, dict) and isinstance(log.get("eval"), dict):
-        for sample in log.get("samples") or ():
+    samples = log.get("samples") or [] if isinstance(log, dict) else None
+    if isinstance(samples, list) and isinstance(log.get("eval"), dict):
+        for sample in samples:
             yield log["eval"], sample
     elif alone:
         raise ConfigError(f"{file}: is no log of Inspect.")
