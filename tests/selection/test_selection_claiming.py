@@ -28,7 +28,7 @@ class Moody:
         return {{"model": "moody"}}
     async def draw(self, problem, indices, /):
         for index in indices:
-            await asyncio.sleep(float(np.random.default_rng().random()) / 50)
+            await asyncio.sleep(float(np.random.default_rng().random()) / 4)
             text = str(np.random.default_rng().integers(3))
             yield Sample(problem.id, self.id, index, text, completion_tokens=os.getpid())
 
@@ -42,21 +42,40 @@ class Key:
 
 problems = [Problem(f"p{{i}}", "?") for i in range(90)]
 policy = {policy}
+print("ready", flush=True)
+sys.stdin.readline()
 solve(open_run({url!r}), problems, policy, {{"": Moody()}}, {{"key": Key()}}, engine=Local(20))
 """
 
 
-def both(url: str, *policies: str) -> None:
-    started = [
-        subprocess.Popen([sys.executable, "-c", SOLVER.format(policy=policy, url=url)])
+def started(url: str, *policies: str) -> list[subprocess.Popen[str]]:
+    """Start processes that solve in one run, all at the same moment."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SOLVER.format(policy=policy, url=url)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
         for policy in policies
-    ]
-    assert [process.wait(60) for process in started] == [0] * len(started)
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return processes
+
+
+def ended(processes: list[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        process.communicate(timeout=120)
+        assert process.returncode == 0
 
 
 def test_two_processes_draw_nothing_twice_and_replay_alike(tmp_path: Path) -> None:
     url = str(tmp_path / "run")
-    both(url, "Majority(3, 'key')", "Majority(3, 'key')", "Majority(5, 'key')")
+    ended(started(url, "Majority(3, 'key')", "Majority(3, 'key')", "Majority(5, 'key')"))
     run = open_run(url)
     live = [row for rows in run.read(Selection) for row in rows]
     for policy in (Majority(3, "key"), Majority(5, "key")):
@@ -76,14 +95,11 @@ def test_an_index_waits_until_all_its_problems_are_free(tmp_path: Path) -> None:
     run = open_run(str(tmp_path / "run"))
     run.append([Problem(f"p{i}", "?") for i in range(90)])
     assert run.claim("moody@1 p7", range(2))
-    policy = "Index('key', 4, limit=9)"
-    process = subprocess.Popen(
-        [sys.executable, "-c", SOLVER.format(policy=policy, url=str(tmp_path / "run"))]
-    )
-    time.sleep(3)
+    processes = started(str(tmp_path / "run"), "Index('key', 4, limit=9)")
+    time.sleep(1)
     assert run.shards(Sample) == []
     run.release("moody@1 p7", range(2))
-    assert process.wait(60) == 0
+    ended(processes)
     live = {row.problem_id: row for rows in run.read(Selection) for row in rows}
     select(run, Index("key", 4, limit=9))
     assert {row.problem_id: row for rows in run.read(Selection) for row in rows} == live

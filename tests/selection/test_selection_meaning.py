@@ -181,6 +181,19 @@ def test_of_two_lost_verdicts_the_first_is_paid_for_live_and_replayed(tmp_path: 
     same_when_replayed(run, policy)
 
 
+def test_what_only_a_replay_rests_on_is_asked_for_again(tmp_path: Path) -> None:
+    run = open_run(str(tmp_path / "run"))
+    run.append(PROBLEMS)
+    model, keys = Talker("m"), [(p.id, i) for p in PROBLEMS for i in range(3)]
+    run.append([Sample(p, model.id, i, "4") for p, i in keys])
+    run.append([Verdict(p, model.id, i, "key@4", 0, Outcome.ERROR) for p, i in keys])
+    run.describe("samplers", model.id, model.describe())
+    assert select(run, Majority(3, "key")).abstained == len(PROBLEMS)
+    told = solved(run, FirstAccepted(3, "v"), model, Reader()).selected
+    assert told is not None
+    assert told.returned == len(PROBLEMS)
+
+
 def test_two_samplers_of_one_model_are_two_models(tmp_path: Path) -> None:
     run = open_run(str(tmp_path / "run"))
     for heat in (0, 1):

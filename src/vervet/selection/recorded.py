@@ -52,11 +52,12 @@ def recorded_problems(
 def known(run: Run, problems: Sequence[Problem]) -> dict[str, Known]:
     """Return what a run has of some problems, by their ids.
 
-    Verdicts that are errors are asked for again, but where a selection rests on them: the replay of
-    that would no longer be what it was.
+    Verdicts that are errors are asked for again, but where a live selection rests on them: its
+    replay would no longer be what it was.
     """
     drawn, told = _rows(run, problems)
-    where = {"problem_id": [problem.id for problem in problems]}
+    live = list(run.descriptions("policies"))
+    where = {"problem_id": [problem.id for problem in problems], "policy_id": live}
     settled = {row.problem_id for row in chain.from_iterable(run.read(Selection, where))}
     found = {}
     for problem in problems:
