@@ -8,7 +8,7 @@ import numpy as np
 from vervet.planning.archive import Floats, Shelf
 from vervet.planning.candidates import complete
 from vervet.planning.reading import Found
-from vervet.planning.terms import Terms
+from vervet.planning.terms import Terms, within
 from vervet.policies.first_accepted import FirstAccepted
 from vervet.policies.flow import Policy, name_of
 from vervet.policies.majority import Majority
@@ -55,9 +55,9 @@ def beyond(found: Found, terms: Terms, unit: str) -> tuple[Beyond, ...]:
     """Forecast the policies whose curve has a law: first accepted, and majority.
 
     A verifier that tells what is right turns coverage into accuracy, so `first-accepted` follows
-    the coverage forecast (docs/forecasting.md). A majority of more samples is forecast as if the
-    recorded answers were all there are, in their recorded shares. Everything else has no forecast:
-    it must be drawn to be known.
+    the coverage forecast (docs/forecasting.md). A majority of more samples is forecast to gain what
+    it would if the recorded answers were all there are, in their recorded shares. Everything else
+    has no forecast: it must be drawn to be known.
     """
     limit = terms.budget.per_problem(found.archive.problems) if terms.budget else np.inf
     wait = np.inf if terms.max_latency is None else terms.max_latency
@@ -78,8 +78,9 @@ def _judged(each: Beyond, terms: Terms, limit: float, wait: float) -> Beyond:
         - terms.false_positive_cost * each.wrong
         - terms.abstain_cost * each.abstained
     )
-    fits = (limit == np.inf or each.cost <= limit) and (wait == np.inf or each.seconds <= wait)
-    return replace(each, value=value, affordable=bool(fits))
+    spent = ((each.cost, limit), (each.seconds, wait))
+    fits = all(most == np.inf or within(np.array(taken), most) for taken, most in spent)
+    return replace(each, value=value, affordable=fits)
 
 
 def _of_model(found: Found, shelf: Shelf, model: str, unit: str) -> Iterator[Beyond]:
@@ -135,10 +136,17 @@ def _drawn(upto: Floats, unsolved: Floats) -> float:
 def _voted(
     shelf: Shelf, model: str, reader: str, *, ks: Sequence[int], unit: str
 ) -> Iterator[Beyond]:
-    """Forecast a majority of more samples from the shares of the recorded answers."""
-    accuracy = majority(_ballots(shelf, reader), k=ks, replacement=True)
-    for k, column in zip(ks, accuracy.T, strict=True):
-        found = mean_interval(column, samples=int(shelf.size.sum()))
+    """Forecast a majority of more samples from the shares of the recorded answers.
+
+    The shares of few samples are rougher than the truth, so votes drawn from them are right less
+    often. So only the gain is taken from them: what they bring at k less what they bring at the
+    samples recorded, on top of what those are measured to bring.
+    """
+    ballots, least = _ballots(shelf, reader), int(shelf.size.min())
+    measured = mean_interval(majority(ballots, k=[least])[:, 0], samples=int(shelf.size.sum()))
+    *more, here = majority(ballots, k=[*ks, least], replacement=True).mean(axis=0)
+    for k, there in zip(ks, more, strict=True):
+        found = _moved(measured, float(there - here))
         yield Beyond(
             Majority(k, reader, model=model),
             replace(found, method=f"forecast by the recorded shares; {found.method}"),
@@ -151,6 +159,14 @@ def _voted(
             affordable=False,
             draw=k,
         )
+
+
+def _moved(estimate: Estimate, by: float) -> Estimate:
+    """Return an estimate of a share that is more by so much."""
+    value, low, high = (
+        float(np.clip(each + by, 0, 1)) for each in (estimate.value, estimate.low, estimate.high)
+    )
+    return replace(estimate, value=value, low=low, high=high)
 
 
 def _ballots(shelf: Shelf, reader: str) -> list[Ballot]:

@@ -30,7 +30,7 @@ from scipy.special import ndtri
 
 from vervet.planning.archive import Floats, Ints
 from vervet.planning.outcome import Averages
-from vervet.planning.terms import Terms
+from vervet.planning.terms import Terms, within
 from vervet.stats.estimate import Estimate
 from vervet.stats.moments import moments, student
 from vervet.stats.resampling import POPULATION, mean_curve, too_few
@@ -78,7 +78,7 @@ def choose(values: Floats, costs: Floats, waits: Floats, limits: tuple[float, fl
     fits = np.isfinite(worth)
     for spent, limit in ((paid, limits[0]), (wait, limits[1])):
         if np.isfinite(limit):
-            fits &= spent <= limit  # what is not known does not fit
+            fits &= within(spent, limit)  # what is not known does not fit
     known = np.where(np.isfinite(paid), paid, np.inf)
     if not fits.any():
         return int(known.argmin())

@@ -14,7 +14,7 @@ from vervet.planning.outcome import Averages
 from vervet.planning.promise import Promise, choose, promise, worth
 from vervet.planning.reading import Found
 from vervet.planning.replay import Orders, Replayed, outcome, summary, vectorised
-from vervet.planning.terms import Terms, nothing_fits
+from vervet.planning.terms import Terms, nothing_fits, within
 from vervet.policies.fixed import Fixed
 from vervet.policies.flow import Policy, name_of
 from vervet.policies.index import Index
@@ -170,7 +170,7 @@ def _affordable(spent: tuple[Floats, Floats], limits: tuple[float, float]) -> ND
     ok = np.ones(len(spent[0]), dtype=bool)
     for each, limit in zip(spent, limits, strict=True):
         if np.isfinite(limit):
-            ok &= each <= limit
+            ok &= within(each, limit)
     return ok
 
 

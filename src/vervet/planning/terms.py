@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vervet.errors import ConfigError
 from vervet.planning.archive import Floats
@@ -14,6 +15,8 @@ UNITS = {"usd": "dollars", "$": "dollars", "tokens": "tokens", "samples": "sampl
 WRITTEN = re.compile(r"(?P<amount>\d+(\.\d*)?|\.\d+)\s*(?P<unit>[a-z$]+)(?P<each>/problem)?")
 SECONDS = re.compile(r"(?P<amount>\d+(\.\d*)?|\.\d+)\s*(?P<unit>ms|s|m)?")
 IN_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
+
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,15 @@ def latency(text: str) -> float:
     return float(found["amount"]) * IN_SECONDS[found["unit"]]
 
 
+def within(spent: Floats, limit: float) -> NDArray[np.bool_]:
+    """Tell what keeps a limit, rounding forgiven: three times 0.1 is 0.3. NaN does not fit.
+
+    >>> within(np.array([0.1 + 0.2, 0.31, np.nan]), 0.3)
+    array([ True, False, False])
+    """
+    return np.asarray(spent <= limit * (1 + ROUNDING))
+
+
 def nothing_fits(
     policies: Sequence[Policy],
     spent: tuple[Floats, Floats],
@@ -99,17 +111,17 @@ def nothing_fits(
     """
     costs, waits = spent
     limit = terms.budget.per_problem(problems) if terms.budget else np.inf
-    within = np.ones(len(policies), dtype=bool) if terms.budget is None else costs <= limit
+    fits = np.ones(len(policies), dtype=bool) if terms.budget is None else within(costs, limit)
     if terms.budget and not np.isfinite(costs).any():
         return f"{unit} are not known of any policy. {_INSTEAD[unit]}"
-    if not within.any():
+    if not fits.any():
         least = int(np.nanargmin(costs))
         return (
             f"no policy fits: the budget is {limit:g} {unit} a problem{_shared(terms, problems)}, "
             f"and the cheapest, {name_of(policies[least])}, takes {costs[least]:.4g}."
         )
     there = " within the budget" if terms.budget else ""
-    timed = np.where(within & np.isfinite(waits), waits, np.inf)
+    timed = np.where(fits & np.isfinite(waits), waits, np.inf)
     quickest = int(timed.argmin())
     if not np.isfinite(timed[quickest]):
         return f"seconds are not known of any policy{there}. {_INSTEAD['seconds']}"
