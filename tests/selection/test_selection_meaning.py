@@ -123,7 +123,7 @@ def test_the_order_of_the_problems_decides_nothing(tmp_path: Path) -> None:
 def test_another_model_for_the_same_selections_is_refused(tmp_path: Path) -> None:
     run, policy = open_run(str(tmp_path / "run")), Majority(3, "v")
     solved(run, policy, Talker("m"), Reader(), PROBLEMS[:3])
-    with pytest.raises(ConfigError, match=r"by the model m@0; now it is m@1\. Name the model"):
+    with pytest.raises(ConfigError, match=r"by the model m@0; now it is m@1\. Write model=m@1 in"):
         solved(run, policy, Talker("m", heat=1), Reader())
     with pytest.raises(ConfigError, match=r"by the verifier key@4; now it is key@3"):
         solved(run, policy, Talker("m"), Reader("3"))

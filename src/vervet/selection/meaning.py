@@ -5,13 +5,14 @@ them, or two verifiers of one name. So a run keeps, for every policy that was so
 samplers and verifiers took part, and which problems shared a budget.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from vervet.errors import ConfigError
 from vervet.policies.flow import turn_of
 from vervet.store import Run
-from vervet.types import Selection
+from vervet.types import Sampler, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,17 @@ def remember(run: Run, policy_id: str, meaning: Meaning) -> None:
     run.describe("policies", policy_id, asdict(meaning))
 
 
+def turn_settings(sampler_id: str, samplers: Iterable[Sampler]) -> dict[str, Any] | None:
+    """Return what a later turn is of: the model's settings, verifier and turn; None for another."""
+    for sampler in samplers:
+        base, plus, turn = sampler_id.partition(f"{sampler.id}+")
+        if plus and not base:
+            settings = dict(sampler.describe())
+            model = f"{settings.get('model', sampler.id)}+{turn}"
+            return {**settings, "model": model, "revises": sampler.id}
+    return None
+
+
 def refuse_another(
     run: Run, policy_id: str, meaning: Meaning, solved: Collection[Selection]
 ) -> None:
@@ -47,15 +59,15 @@ def refuse_another(
     if not solved:
         return
     before = recall(run, policy_id) or Meaning(_stranger(meaning, solved))
-    for what, then, now in (
-        ("model", before.models, meaning.models),
-        ("verifier", before.verifiers, meaning.verifiers),
+    for what, then, now, apart in (
+        ("model", before.models, meaning.models, "Write model={} in the policy"),
+        ("verifier", before.verifiers, meaning.verifiers, "Take the verifier as it was"),
     ):
         for name in then.keys() & now.keys():
             if then[name] != now[name]:
                 raise ConfigError(
                     f"{run.url} has selections of {policy_id} by the {what} {then[name]}; now it "
-                    f"is {now[name]}. Name the {what} in the policy, or use another run."
+                    f"is {now[name]}. {apart.format(now[name])}, or use another run."
                 )
 
 
