@@ -118,7 +118,10 @@ def test_a_mistake_is_one_line(
     ("words", "says"),
     [
         (["--policy", "fixed", "--budget", "4samples"], "--budget is shared by --policy index"),
-        (["--policy", "index:verifier=gsm8k-answer", "--budget", "4usd"], "unit='dollars'"),
+        (
+            ["--policy", "index:verifier=gsm8k-answer", "--budget", "4usd"],
+            "the price of marmoset/marmoset is not known",
+        ),
         (["--policy", "fixed", "--engine", "ray", "--ahead", "2"], "--ahead 2 needs --engine"),
     ],
 )
