@@ -64,6 +64,7 @@ POLICIES = [
     Index("key", 5, by="accepted", limit=9),
     Index("key", 14, unit="tokens", limit=30),
     Index("key", 1),
+    Index("key", 12, limit=20, gain=0.1),
     Index("key", 2.5e-5, unit="dollars", prompt_price=1.0, completion_price=3.0),
 ]
 
@@ -157,6 +158,7 @@ def test_the_same_budget_brings_more_than_spread_evenly(by: str) -> None:
     [
         Index("v", 6, limit=30),
         Index("v", 9, limit=10),
+        Index("v", 12, limit=30, gain=0.05),
         Index("v", 4, limit=30, by="accepted"),
         Index("v", 9, limit=30, unit="tokens"),
         Index("v", 0.4, limit=30, unit="dollars"),
@@ -184,6 +186,22 @@ def test_a_budget_is_answered_when_its_last_round_is_over() -> None:
     kept = archive(drawn(4, 9, 2), "v")
     found = outcome(Index("v", 3), kept, Orders.random(kept, 2))
     assert found.seconds.tolist() == [[2.0, 2.0]] * 4
+
+
+def test_what_would_buy_too_little_is_not_spent() -> None:
+    """Nine of ten problems are agreed on: more of their samples decide nothing."""
+    rows = drawn(20, 30, 5)
+    alike = [
+        (p, Recorded(r.samples, {k: [replace(v, answer="0")] for k, (v,) in r.verdicts.items()}))
+        for p, r in rows[:18]
+    ]
+    every, orders = [*alike, *rows[18:]], [{"m": range(30)}] * 20
+    paid = {}
+    for gain in (0.0, 0.01):
+        told = replay_together(Index("v", 15, limit=30, gain=gain), every, orders)
+        paid[gain] = sum(selected.samples_paid for selected, _ in told)
+    assert paid[0.0] == 15 * 20
+    assert paid[0.01] < paid[0.0] / 2
 
 
 def test_alone_it_spends_its_budget_on_the_one_problem() -> None:

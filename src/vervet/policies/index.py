@@ -30,6 +30,8 @@ UNITS = ("samples", "tokens", "dollars")
 BUDGET = 8.0
 LEAST_PRICE = {"samples": 1.0, "tokens": 1.0, "dollars": 1e-9}
 """Of a sample: what nothing is known of is not drawn for ever."""
+GAIN = 0.001
+"""Accuracy that `limit` samples must bring to be drawn; see docs/policies.md."""
 START = 3
 """Samples of every problem before any two are compared."""
 ROUND = 8
@@ -52,6 +54,9 @@ class Index:
     `unit="dollars"` price a sample at the mean of its problem: tokens with those of its verdict;
     dollars as charged, else at `prompt_price` and `completion_price` (USD per million tokens).
 
+    `gain` leaves a part of the budget where it would buy too little: as in `posterior`, `limit`
+    samples must be expected to bring that much accuracy, each its part of it; 0 spends all.
+
     Who draws is decided in rounds: every problem draws `START` samples; then those with the
     highest index, ties in the order of the problems, and nothing is decided before a round is
     complete. So what arrives first decides nothing, and a replay decides as the live run did.
@@ -66,10 +71,12 @@ class Index:
     model: str = ""
     prompt_price: float | None = None
     completion_price: float | None = None
+    gain: float = GAIN
 
     def __post_init__(self) -> None:
         at_least(self.budget, 0 if self.unit == "dollars" else 1, "index: budget")
         at_least(self.limit, 1, "index: limit")
+        at_least(self.gain, 0, "index: gain")
         for name, value, known in (("by", self.by, BY), ("unit", self.unit, UNITS)):
             if value not in known:
                 raise ConfigError(f"index: {name}={value!r}. Write one of: {', '.join(known)}.")
@@ -149,7 +156,8 @@ class Index:
         problems, orders = paid.shape
         left = self.budget * problems - paid.sum(axis=0)
         price = np.maximum(paid / drawn, LEAST_PRICE[self.unit])
-        worth = np.where(drawn < self.limit, worth / price, 0.0)
+        wanted = (drawn < self.limit) & (worth > self.gain / self.limit)
+        worth = np.where(wanted, worth / price, 0.0)
         given, opened = np.zeros((problems, orders), dtype=np.int64), np.ones(orders, dtype=bool)
         for places in np.argsort(-worth, axis=0, kind="stable")[: problems // ROUND + 1]:
             cell = (places, np.arange(orders))
