@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vervet.analysis.schema_base import Measured
-from vervet.cli.printing import aligned, plain, prose, with_interval, without_constants
+from vervet.cli.printing import aligned, plain, printed, prose, with_interval, without_constants
 
 
 class Terminal(io.StringIO):
@@ -55,6 +56,30 @@ def test_on_a_terminal_words_stay_whole_and_elsewhere_lines(
     assert " ".join(lines).split() == said.split()
     assert lines[1].startswith("    ")
     assert lines[-1] == "  a: b c d"
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_words_that_have_no_room_stand_above_their_rows_and_no_line_is_too_long(width: int) -> None:
+    wide = [HEAD, *ROWS, ["marmoset", "majority", "answers", "x-answer", "1", *ROWS[0][5:]]]
+    lines = printed(wide, width)
+    assert all(len(line) <= width for line, _ in lines)
+    words = {word for line, _ in lines for word in re.split(r"[\s,]+|(?<=-)", line)}
+    assert {"strong", "accepted", "equations", "majority", "answers", "excluded"} <= words
+    heads = [line for line, bold in lines if bold]
+    assert heads[0].split()[-3:] == ["problems", "samples", "excluded"]
+
+
+def test_what_stands_above_is_said_once_for_its_rows() -> None:
+    lines = printed([HEAD, *ROWS, ["m", *ROWS[0][1:]]], 60)
+    assert [bold for _, bold in lines] == [True, True, False, False, False, True, False]
+    assert [lines[1][0], lines[5][0]] == [
+        "marmoset-strong, first-accepted, equations",
+        "m, first-accepted, equations",
+    ]
+
+
+def test_a_table_with_room_is_printed_row_by_row() -> None:
+    assert [bold for _, bold in printed([HEAD, *ROWS], 160)] == [True, False, False, False]
 
 
 def test_a_number_without_an_interval_is_shown_without_one() -> None:

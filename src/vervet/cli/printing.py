@@ -68,6 +68,8 @@ BREAK = re.compile(r"(?<=[A-Za-z]-)|(?<=[\s=:])|(?<=,)(?=[^\d\s])")
 """Where a cell is folded before any word is cut."""
 WIDEST = 12
 """Columns beyond which a table is turned on its side, one column for each row."""
+MOST_ABOVE = 4
+"""Columns whose words stand above rows where there is no room beside them."""
 MOST_TURNED = 3
 """Rows of a table that is turned because its words would be cut otherwise."""
 
@@ -85,15 +87,45 @@ def show(table: "Table") -> None:
     ]  # fmt: skip
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
     few = len(shown) <= MOST_TURNED and sum(longest_words(grid)) + GAP * len(columns) > width
-    if len(columns) > WIDEST or few:
+    turned = len(columns) > WIDEST or few
+    if turned:
         grid = [list(column) for column in zip(*grid, strict=True)]
     same, grid = without_constants(grid, width)
     if table.title:
         click.secho(prose(table.title), bold=True)
     if same:
         click.secho(prose(f" all rows: {same}", 2), dim=True)
-    for place, line in enumerate(aligned(grid, width)):
-        click.secho(line, bold=place == 0 or None)
+    for line, bold in printed(grid, width, most_above=0 if turned else MOST_ABOVE):
+        click.secho(line, bold=bold or None)
+
+
+def printed(
+    grid: Sequence[Sequence[str]], width: int, *, most_above: int = MOST_ABOVE
+) -> list[tuple[str, bool]]:
+    """Return the lines of a table, and whether each is a head.
+
+    Where words would be cut, what the first columns say stands in a line above its rows.
+
+    >>> rows = [["model", "policy", "k"], ["llama", "majority", "1"], ["llama", "majority", "10"]]
+    >>> [line for line, _ in printed(rows, 16)]
+    [' policy     k ', 'llama', ' majority   1 ', ' majority  10 ']
+    """
+    above = _above(grid, width, most_above)
+    rows = _rows([row[above:] for row in grid], width)
+    lines = [(line, True) for line in rows[0]]
+    said: Sequence[str] = grid[0][:above]
+    for row, folded in zip(grid[1:], rows[1:], strict=True):
+        if row[:above] != said:
+            said = row[:above]
+            lines += [(line, True) for line in fold(", ".join(said), width)]
+        lines += [(line, False) for line in folded]
+    return lines
+
+
+def _above(grid: Sequence[Sequence[str]], width: int, most: int) -> int:
+    """Return how many columns to take out so that no word of the others is cut; 0 if none helps."""
+    words = longest_words(grid)
+    return next((n for n in range(most + 1) if sum(words[n:]) + GAP * len(words[n:]) <= width), 0)
 
 
 def without_constants(
@@ -132,6 +164,11 @@ def aligned(grid: Sequence[Sequence[str]], width: int) -> list[str]:
     >>> aligned([["name", "n"], ["a long name", "12"]], 12)
     [' name     n ', ' a long  12 ', ' name       ']
     """
+    return [line for row in _rows(grid, width) for line in row]
+
+
+def _rows(grid: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """Return the lines of each row."""
     columns = list(zip(*grid, strict=True))
     widths = [max(map(len, column)) for column in columns]
     words = longest_words(grid)
@@ -139,7 +176,7 @@ def aligned(grid: Sequence[Sequence[str]], width: int) -> list[str]:
         whole = [at for at, wide in enumerate(widths) if wide > max(words[at], NARROWEST)]
         widths[max(whole or range(len(widths)), key=widths.__getitem__)] -= 1
     numbers = [all(map(_is_number, column[1:])) for column in columns]
-    return [line for row in grid for line in _folded(row, widths, numbers)]
+    return [_folded(row, widths, numbers) for row in grid]
 
 
 def fold(cell: str, width: int) -> list[str]:
