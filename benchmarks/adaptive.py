@@ -219,8 +219,9 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for name, archives in sets(asked, folder):
-            compare(name, archives, asked.orders)
-            shared_budget(archives, asked.orders)
+            orders = asked.orders * max(1, asked.repeats // len(archives))
+            compare(name, archives, orders)
+            shared_budget(archives, orders)
 
 
 if __name__ == "__main__":
