@@ -155,14 +155,16 @@ class Gateway:
                 elif isinstance(row, Verdict):
                     paid.add(hold.account.charge(row, None))
                     paid.verdicts.append(row)
-                await self._record(row)
+                await self._record(row, drive.parts)
         assert isinstance(row, Selection)
         paid.samples[:] = drive.pool.samples  # as they were asked for, not as they came
         self._judged(paid.verdicts, row)
         return row
 
-    async def _record(self, row: Row) -> None:
-        if self.recorder is not None:
+    async def _record(self, row: Row, parts: Parts) -> None:
+        if self.recorder is not None and isinstance(row, Sample):
+            await self.recorder.drawn(row, parts)
+        elif self.recorder is not None:
             await self.recorder.add(row)
 
     def _drawn(self, sample: Sample, model: Model, dollars: float | None) -> None:

@@ -67,8 +67,10 @@ class Run:
 
     # Rows
 
-    def append(self, rows: Sequence[object]) -> None:
+    def append(self, rows: Sequence[object], *, new: bool = False) -> None:
         """Store rows of one type; they are durable when this returns.
+
+        Problems are compared with those recorded, which reads these, unless all are `new`.
 
         Raises:
             StoreError: they could not be written (disk full, no permission); nothing else changed.
@@ -78,7 +80,7 @@ class Run:
             return
         self._make()
         table = table_of(type(rows[0]))
-        if table is PROBLEMS:
+        if table is PROBLEMS and not new:
             rows = self._new_problems([row for row in rows if isinstance(row, Problem)])
         for start in range(0, len(rows), SHARD_ROWS):
             self._tables[table.row].write(rows[start : start + SHARD_ROWS])
