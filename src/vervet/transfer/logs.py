@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +70,16 @@ def parsed(text: str | bytes, where: object) -> Any:  # noqa: ANN401 - any JSON 
 
 
 def number(value: object) -> float | None:
-    """Return a score as a number: a number, true or false; None for anything else.
+    """Return a score as a number: a finite one, true or false; None for anything else.
 
-    >>> number(True), number(0.5), number("C")
-    (1.0, 0.5, None)
+    >>> number(True), number(0.5), number("C"), number(float("nan")), number(10**400)
+    (1.0, 0.5, None, None, None)
     """
-    finite = isinstance(value, int | float) and value == value and abs(value) != float("inf")  # noqa: PLR0124 - NaN is not itself
-    return float(value) if finite else None  # type: ignore[arg-type]  # a number by now
+    if not isinstance(value, int | float):
+        return None
+    with suppress(OverflowError):
+        return float(value) if isfinite(value) else None
+    return None
 
 
 def final(answer: str) -> str:
