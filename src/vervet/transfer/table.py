@@ -104,8 +104,8 @@ class TableReader:
         if not problem:
             have = ", ".join(map(str, row)) or "no columns"
             raise ValueError(
-                f"no problem; the columns are: {have}. Map one with --map problem=NAME, or name the "
-                "tool whose file it is (see: vervet list formats)"
+                f"no problem; the columns are: {have}. Map one with --map problem=NAME, or name "
+                "the tool whose file it is (see: vervet list formats)"
             )
         model = _text(cell["model"]) or self.model
         verifier = _text(cell["verifier"]) or self.verifier
