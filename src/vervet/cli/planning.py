@@ -7,7 +7,7 @@ import click
 
 from vervet.cli.opening import opened
 from vervet.cli.options import JSON, SEED, Number, example
-from vervet.cli.printing import note, say
+from vervet.cli.printing import note, prose, say
 from vervet.cli.reading import RUNS
 
 if TYPE_CHECKING:
@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     )
 )
 @RUNS
-@click.option("--budget", help="As 0.05usd/problem, 2000tokens/problem, 8samples/problem, 5usd.")
+@click.option(
+    "--budget",
+    metavar="AMOUNT",
+    help="As 0.05usd/problem, 2000tokens/problem, 8samples/problem, 5usd.",
+)
 @click.option(
     "--false-positive-cost",
     type=Number(min=0),
+    metavar="C",
     default=0.0,
     show_default=True,
     help="What returning a wrong answer costs, a right one being worth 1.",
@@ -32,11 +37,14 @@ if TYPE_CHECKING:
 @click.option(
     "--abstain-cost",
     type=Number(min=0),
+    metavar="C",
     default=0.0,
     show_default=True,
     help="What returning nothing costs.",
 )
-@click.option("--max-latency", help="Mean time a problem may take, as 30s or 500ms.")
+@click.option(
+    "--max-latency", metavar="TIME", help="Mean time a problem may take, as 30s or 500ms."
+)
 @click.option(
     "--together",
     is_flag=True,
@@ -52,6 +60,7 @@ if TYPE_CHECKING:
 @click.option(
     "--orders",
     type=click.IntRange(min=2),
+    metavar="N",
     default=100,
     show_default=True,
     help="Random orders in which each problem is replayed.",
@@ -125,4 +134,4 @@ def tell(made: "Plan", *, as_json: bool) -> None:
         )
         show(Table("forecast: more samples than were recorded", ahead, tuple(ahead[0])))
     click.echo()
-    click.echo(recommendation(made))
+    click.echo(prose(recommendation(made)))
