@@ -8,7 +8,7 @@ import pytest
 
 from vervet.cli import main
 from vervet.errors import ConfigError
-from vervet.planning import Terms, plan, read
+from vervet.planning import Terms, plan, read, read_policy
 from vervet.planning.words import recommendation
 from vervet.store import Run, open_run
 from vervet.types import Outcome, Problem, Sample, Verdict
@@ -80,6 +80,28 @@ def test_problems_that_come_together_are_compared_with_more(
         assert code == 0, err
         compared.append(json.loads(out)["compared"])
     assert compared[1] == compared[0] + 3  # budgets of 4, 5 and 8 samples
+
+
+def test_a_policy_file_is_solved_with_its_own_models_as_they_were_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    some = ["--dataset", "embedded", "--limit", "3"]
+    for model in ("marmoset", "marmoset-strong"):
+        drawn = ["sample", "run", *some, "-m", model, "-n", "4", "--temperature", "0.9"]
+        assert call(drawn, monkeypatch, capsys)[0] == 0
+    assert call(["verify", "run", "--verifier", "gsm8k-answer"], monkeypatch, capsys)[0] == 0
+    words = ["plan", "run", "--orders", "5", "--verifier", "gsm8k-answer", "-o", "policy.toml"]
+    assert call(words, monkeypatch, capsys)[0] == 0
+    chosen = read_policy("policy.toml")
+    assert chosen.decoding
+    assert all(told["temperature"] == 0.9 for told in chosen.decoding.values())
+    code, _, err = call(["solve", "live", *some, "--policy", "policy.toml"], monkeypatch, capsys)
+    assert code == 0, err
+    recorded, live = (open_run(name).descriptions("samplers") for name in ("run", "live"))
+    assert set(live) <= set(recorded)
+    code, _, err = call(["solve", "other", *some, "--policy", "fixed"], monkeypatch, capsys)
+    assert (code, err) == (2, "vervet: no model. Name one: -m provider/name\n")
 
 
 @pytest.mark.parametrize(

@@ -402,6 +402,10 @@ def test_a_policy_file_is_read_as_it_was_written(made: Made, tmp_path: Path) -> 
         ('schema = "vervet.policy/1"\npolicy = "vote"', "no policy called 'vote'"),
         ('schema = "vervet.policy/1"\npolicy = "fixed"\nmodels = 3', r"\[models\] must hold"),
         ("schema = ", "is not TOML"),
+        (
+            'schema = "vervet.policy/1"\npolicy = "fixed"\ndecoding = {m = 3}',
+            r"\[decoding.NAME\] must be tables",
+        ),
     ],
 )
 def test_a_broken_policy_file_is_refused_in_one_line(text: str, says: str, tmp_path: Path) -> None:

@@ -78,17 +78,35 @@ def sampler_of(asked: Asked, problems: "ProblemSet", seed: int) -> "Sampler":
 def samplers_of(
     asked: Asked, problems: "ProblemSet", seed: int, file: "PolicyFile"
 ) -> "dict[str, Sampler]":
-    """Return the models a policy draws from, by the names it uses; the one of -m comes first."""
+    """Return the models a policy draws from, by the names it uses; the one of -m comes first.
+
+    Without -m they are those of the policy file. They are sampled as they were measured, where the
+    command line does not say otherwise.
+    """
     from vervet.policies.names import models_named
 
-    main = sampler_of(asked, problems, seed)
-    own = str(main.describe().get("model", asked.model))
-    found = {"": main, own: main, asked.model: main, main.id: main}
+    first = asked.model or next(iter(file.models.values()), "")
+    if not first:
+        raise ConfigError("no model. Name one: -m provider/name")
+    main = sampler_of(_measured(replace(asked, model=first), file), problems, seed)
+    own = str(main.describe().get("model", first))
+    found = {"": main, own: main, first: main, main.id: main}
     for name in models_named(file.policy):
         if name not in found:
             other = replace(asked, model=file.models.get(name, name), base_url=None)
-            found[name] = sampler_of(other, problems, seed)
+            found[name] = sampler_of(_measured(other, file), problems, seed)
     return found
+
+
+def _measured(asked: Asked, file: "PolicyFile") -> Asked:
+    """Fill in how a model was sampled when it was measured, where nothing is asked for."""
+    told = file.measured(asked.model)
+    missing = {
+        name: told[name]
+        for name in ("temperature", "top_p")
+        if name in told and getattr(asked, name) is None and name not in asked.settings
+    }
+    return replace(asked, **missing)
 
 
 def engine_of(asked: Asked, ahead: int = 0) -> "Engine":

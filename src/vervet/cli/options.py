@@ -57,7 +57,7 @@ LEVEL = click.option(
 class Asked:
     """Which model, which problems, how many samples: as written on the command line."""
 
-    model: str
+    model: str = ""
     dataset: str | None = None
     samples: int = 1
     limit: int | None = None

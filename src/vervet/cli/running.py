@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -278,7 +278,11 @@ def select(run_url: str, *, policy: str, seed: int | None, as_json: bool) -> Non
     )
 )
 @RUN
-@asking("samples", "dry_run")
+@click.option(
+    "-m", "--model", default="", metavar="PROVIDER/NAME",
+    help="The model (see: vervet list models); by default those of policy.toml.",
+)  # fmt: skip
+@asking("model", "samples", "dry_run")
 @click.option(
     "--policy",
     required=True,
@@ -313,8 +317,8 @@ def solve(
     policy: str,
     extra: tuple[str, ...],
     budget: str | None,
-    ahead: int,
     as_json: bool,
+    **chosen: Any,  # noqa: ANN401 - options of the command line
 ) -> None:
     """Drive a policy live: it draws, vets, and stops when it may."""
     from vervet import doors, registry, selection, store
@@ -323,7 +327,7 @@ def solve(
     problems = problems_of(asked)
     run = store.open_run(run_url, seed=asked.seed)
     file = policy_of(policy)
-    samplers = samplers_of(asked, problems, run.seed, file)
+    samplers = samplers_of(replace(asked, model=chosen["model"]), problems, run.seed, file)
     if budget:
         file = replace(file, policy=shared(file.policy, budget, len(list(problems)), samplers))
     names = {**file.verifiers, **{registry.parse(spec)[0]: spec for spec in extra}}
@@ -332,6 +336,6 @@ def solve(
         solved = selection.solve(
             run, problems, file.policy, samplers,
             {name: doors.verifier(spec) for name, spec in used.items()},
-            engine=engine_of(asked, ahead), watch=watch,
+            engine=engine_of(asked, chosen["ahead"]), watch=watch,
         )  # fmt: skip
     say(solved, as_json=as_json)

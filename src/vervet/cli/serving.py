@@ -11,8 +11,7 @@ from vervet.cli.printing import note
 from vervet.errors import ConfigError, MissingExtra
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from vervet.planning import PolicyFile
     from vervet.serving import Accounts, Menu, Model
     from vervet.types import Verifier
 
@@ -164,7 +163,7 @@ def menu(path: str | None, chosen: dict[str, Any]) -> "Menu":
     for name in READERS:
         if name not in verifiers and (reader := usable(name)):
             verifiers[name] = reader
-    models = models_of(chosen, file.models)
+    models = models_of(chosen, file)
     if missing := set(models_named(file.policy)) - set(models):
         known = ", ".join(models) or "none"
         raise ConfigError(
@@ -177,17 +176,21 @@ def menu(path: str | None, chosen: dict[str, Any]) -> "Menu":
     return serving.Menu(models, file.policy, verifiers, default, chosen["max_samples"])
 
 
-def models_of(chosen: dict[str, Any], written: "Mapping[str, str]") -> "dict[str, Model]":
-    """Return the models by name: those of the command line, else those of the policy file."""
+def models_of(chosen: dict[str, Any], file: "PolicyFile") -> "dict[str, Model]":
+    """Return the models by name: those of the command line, else those of the policy file.
+
+    They are sampled as they were measured, where the command line does not say otherwise.
+    """
     from vervet import doors, serving
 
     most = chosen["settings"].get("max_connections", chosen["max_requests"])
-    pairs = [_named(text) for text in chosen["models"]] or list(written.items())
+    pairs = [_named(text) for text in chosen["models"]] or list(file.models.items())
     addresses = dict(map(_named, chosen["base_url"]))
     models: dict[str, Model] = {}
     for name, text in pairs:
         address = addresses.get(name or text.partition("/")[2]) or addresses.get("")
-        sampler = doors.sampler(text, **{"base_url": address, **chosen["settings"]})
+        measured = file.measured(name or text)
+        sampler = doors.sampler(text, **{"base_url": address, **measured, **chosen["settings"]})
         public = name or str(sampler.describe().get("model") or text)
         models[public] = serving.model_of(public, sampler, most)
     if lost := set(addresses) - set(models) - {""}:

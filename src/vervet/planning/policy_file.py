@@ -28,6 +28,15 @@ class PolicyFile:
     """The verifier as written on the command line, by the name the policy uses."""
     expected: Mapping[str, Any] = field(default_factory=dict)
     """Accuracy with its interval, and costs a problem, as they were promised."""
+    decoding: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """At which temperature and top_p each model was measured, by the name the policy uses."""
+
+    def measured(self, written: str) -> Mapping[str, Any]:
+        """Return how a model was sampled when it was measured, by its name or as it is written."""
+        for name, spec in self.models.items():
+            if written in {name, spec}:
+                return self.decoding.get(name, {})
+        return {}
 
 
 def write_policy(plan: Plan, path: str | Path) -> None:
@@ -58,6 +67,10 @@ def policy_toml(plan: Plan) -> str:
     named = models_named(plan.chosen.policy) or list(plan.found.archive.shelves)
     tables: dict[str, dict[str, Any]] = {
         "models": {name: plan.found.models.get(name, name) for name in named},
+        **{
+            f"decoding.{json.dumps(name)}": dict(plan.found.decoding.get(name, {}))
+            for name in named
+        },
         "verifiers": {name: name for name in verifiers_named(plan.chosen.policy)},
         "budget": {"amount": limits.amount, "unit": limits.unit, "per_problem": limits.each}
         if limits
@@ -107,8 +120,13 @@ def read_policy(path: str | Path) -> PolicyFile:
     name, settings = registry.parse(_text(document, "policy", where))
     policy: Policy = registry.find("policies", name, **settings)
     models, verifiers = (_names(document, kind, where) for kind in ("models", "verifiers"))
-    expected = document.get("expected", {})
-    return PolicyFile(policy, models, verifiers, expected if isinstance(expected, dict) else {})
+    expected, decoding = (
+        table if isinstance(table := document.get(key, {}), dict) else {}
+        for key in ("expected", "decoding")
+    )
+    if not all(isinstance(told, dict) for told in decoding.values()):
+        raise ConfigError(f"policy {where!r}: [decoding.NAME] must be tables.")
+    return PolicyFile(policy, models, verifiers, expected, decoding)
 
 
 def _text(document: Mapping[str, Any], key: str, where: str) -> str:

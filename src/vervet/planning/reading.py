@@ -1,7 +1,7 @@
 """Runs to an archive: the problems that all models answered, with every cost that is known."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from vervet.policies.flow import Recorded
 from vervet.selection import recorded_problems
 from vervet.store import Run
 from vervet.types import Problem, Sample, Verdict
+
+DECODING = ("temperature", "top_p")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ class Found:
     """How each model is asked for: provider/name, by the name it has in the run."""
     left_out: int = 0
     """Problems that not every model answered."""
+    decoding: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """At which temperature and top_p each model was sampled, where that was recorded."""
 
 
 def read(runs: Sequence[Run], *, truth: str = "", usable: Sequence[str] = ()) -> Found:
@@ -56,7 +60,8 @@ def read(runs: Sequence[Run], *, truth: str = "", usable: Sequence[str] = ()) ->
     names = verifiers_in(priced)
     right = truth or _only(names)
     kept = archive(priced, right, prices=_judge_prices(judges, table))
-    return describe(kept, usable=usable, models=_specs(said), left_out=left_out)
+    found = describe(kept, usable=usable, models=_specs(said), left_out=left_out)
+    return replace(found, decoding=_decoding(said))
 
 
 def describe(
@@ -187,3 +192,12 @@ def _specs(said: Mapping[str, Any]) -> dict[str, str]:
         host = str(settings.get("host") or settings.get("provider") or "")
         specs[model] = f"{host}/{model}" if host and host != model else model
     return specs
+
+
+def _decoding(said: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return how every model was sampled; nothing where its samplers differ."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for sampler_id, settings in said.items():
+        told = {k: settings[k] for k in DECODING if isinstance(settings.get(k), float | int)}
+        found.setdefault(str(settings.get("model", sampler_id)), []).append(told)
+    return {m: first for m, (first, *more) in found.items() if all(t == first for t in more)}
