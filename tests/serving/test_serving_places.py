@@ -58,6 +58,20 @@ async def test_a_body_that_breaks_off_is_the_clients_mistake(lab: Any) -> None:
     assert said.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 408 "))  # parsers differ
 
 
+async def test_a_stream_that_is_not_read_gives_its_place_back(lab: Any) -> None:
+    asked = json.dumps(lab.ASKED | {"stream": True}).encode()
+    limits = Limits(requests=1, patience=0.5)
+    async with lab.house(lab.says(["A: 1" + " " * 2**24]), limits=limits) as (_, client):
+        reader, writer = await sent(
+            client, HEAD + b"Content-Length: %d\r\n\r\n" % len(asked) + asked
+        )
+        await until(lambda: client.gateway.metrics.in_flight == 1)
+        await until(lambda: client.gateway.metrics.in_flight == 0)
+        began = await reader.read(1000)
+        writer.transport.abort()
+    assert began.startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.parametrize("body", [gzip.compress(b" " * 10**6), b"no gzip"])
 async def test_a_compressed_body_is_not_unpacked(lab: Any, body: bytes) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}

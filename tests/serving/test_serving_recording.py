@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from vervet.errors import StoreError
 from vervet.policies.adaptive import AdaptiveConsistency
 from vervet.policies.flow import name_of
 from vervet.policies.majority import Majority
@@ -43,6 +44,13 @@ async def test_recorded_traffic_replays_to_the_same_selections(lab: Any, tmp_pat
     assert 'vervet_record_rows_total{what="lost"}' not in metrics.metrics.text()
     select(run, policy)
     assert {s.problem_id: s for rows in run.read(Selection) for s in rows} == served
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder nobody can write to")
+async def test_a_run_that_cannot_be_written_is_told_at_the_start(lab: Any) -> None:
+    with pytest.raises(StoreError, match="/proc/run"):
+        async with lab.house(lab.says(["A: 1"]), record=open_run("/proc/run")):
+            pytest.fail("it answers")
 
 
 async def test_traffic_of_all_kinds_replays_to_the_same_selections(

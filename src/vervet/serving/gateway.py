@@ -46,7 +46,7 @@ class Limits:
     silence: float = 5.0
     """Seconds after which a stream says that work goes on."""
     patience: float = 60.0
-    """Seconds for a body to arrive: until then it holds a place."""
+    """Seconds for a body to arrive, and for a stream to be read: either holds a place."""
 
 
 @dataclass(slots=True)
@@ -205,9 +205,15 @@ class Gateway:
             pieces = _pieces(work, started=response.prepared)
             if not response.prepared:
                 await response.prepare(request)
-            await response.write(b"".join(pieces))
-            await response.write_eof()
+            late = Refusal(408, "the answer was not read")
+            async with self.places.within(self.limits.patience, late):
+                await response.write(b"".join(pieces))
+                await response.write_eof()
         except ConnectionResetError:
+            request.protocol.force_close()
+        except Refusal:
+            if not response.prepared:
+                raise
             request.protocol.force_close()
         finally:
             work.cancel()

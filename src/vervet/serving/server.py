@@ -15,6 +15,7 @@ from socket import AF_INET, AF_INET6, create_server, socket
 from aiohttp import web
 
 from vervet.errors import ConfigError
+from vervet.policies.flow import name_of
 from vervet.serving.accounts import Accounts
 from vervet.serving.gateway import Gateway, Limits
 from vervet.serving.ledger import Ledger
@@ -209,7 +210,14 @@ async def _serve(service: Service, listener: socket, say: Say) -> None:
 
 
 async def start(service: Service, listener: socket) -> tuple[Gateway, web.AppRunner]:
-    """Start answering on a listening socket, in this event loop."""
+    """Start answering on a listening socket, in this event loop.
+
+    Raises:
+        StoreError: the run that the traffic is to be recorded to cannot be written.
+    """
+    if service.record is not None:
+        told = {"policy": name_of(service.menu.policy), "models": service.menu.names}
+        service.record.log([{"event": "serving", **told}])
     gateway = Gateway(service.menu, service.accounts, service.limits, Metrics(), service.traces)
     if service.record is not None:
 
