@@ -310,6 +310,19 @@ def test_a_policy_whose_cost_is_not_known_is_counted_out_and_said() -> None:
     assert plan(found(rows, "tests"), Terms(), orders=5).unknown == ()
 
 
+def test_a_verifier_that_judged_only_some_samples_is_said() -> None:
+    rows = voters(9, 4, seed=2, trials=1)
+    first = rows[0][1].verdicts
+    assert isinstance(first, dict)
+    del first["m", 3, "judge"]
+    made = plan(found(rows, "key"), Terms(), orders=5)
+    assert not any("judge" in option.name for option in made.frontier)
+    said = recommendation(made)
+    assert "judge judged 35 of 36 samples" in said
+    assert "Run `vervet verify --verifier judge`." in said
+    assert "key judged" not in said
+
+
 @pytest.mark.parametrize(
     ("rate", "says"), [(0.0, "No sample is right, so"), (1.0, "Every sample is right, so")]
 )

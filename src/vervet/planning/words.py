@@ -159,11 +159,26 @@ def _lacking(plan: Plan) -> list[str]:
     if kept.left_out:
         several = _many(kept.left_out, "problem was", "problems were")
         said.append(f"{several} left out, not answered by every model.")
+    for name in dict.fromkeys((*kept.readers, *kept.usable)):
+        told, there = _judged(plan, name)
+        if told < there:
+            said.append(
+                f"{name} judged {told:,} of {there:,} samples, so policies that ask it of a model "
+                f"with samples it did not judge were not compared. Run `vervet verify --verifier "
+                f"{name}`."
+            )
     right = [shelf.right[np.isfinite(shelf.right)] for shelf in kept.archive.shelves.values()]
     for value, what in ((0, "No sample is right"), (1, "Every sample is right")):
         if all((each == value).all() for each in right):
             said.append(f"{what}, so these problems cannot tell one policy from another.")
     return said
+
+
+def _judged(plan: Plan, verifier: str) -> tuple[int, int]:
+    """Return how many samples a verifier judged, and how many there are."""
+    shelves = plan.found.archive.shelves.values()
+    told = sum(int((shelf.heard[verifier].told > 0).sum()) for shelf in shelves)
+    return told, sum(int(shelf.size.sum()) for shelf in shelves)
 
 
 def _forecast(plan: Plan) -> list[str]:
