@@ -227,6 +227,20 @@ async def test_an_endpoint_that_refuses_the_request_is_quoted(lab: Any) -> None:
     assert "tools must be a list" in body["error"]["message"]
 
 
+@pytest.mark.parametrize("more", [{"logprobs": True}, {"logprobs": True, "top_logprobs": 2}])
+async def test_what_a_client_needs_is_not_asked_for_again_and_again(
+    lab: Any, more: dict[str, Any]
+) -> None:
+    async def refuse(_body: Any) -> web.Response:
+        error = {"message": "this model gives no logprobs", "param": list(more)[-1]}
+        return web.json_response({"error": error}, status=400)
+
+    async with lab.house(refuse) as (server, client):
+        status, body, _ = await client.post(lab.ASKED | more)
+    assert (status, body["error"]["code"]) == (400, "upstream_refused")
+    assert len(server.asked) <= 2
+
+
 async def test_an_endpoint_that_fails_is_a_502_without_its_key(lab: Any) -> None:
     async def fail(_body: Any) -> web.Response:
         return web.Response(status=500, text="broken: sk-upstream-secret")

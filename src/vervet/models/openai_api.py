@@ -163,7 +163,7 @@ class OpenAI:
             fewer = self.alternatives != 0
             self.alternatives = next((n for n in FEWER if n < body.get(field, 0)), 0)
             return fewer
-        return self.traits.unlearn(field, body)
+        return self._can_do_without(field, body)
 
     async def aclose(self) -> None:
         """Close the connections; drawing again opens new ones."""
@@ -240,7 +240,7 @@ class OpenAI:
             request = self._came(problem, chunk, None, 0.0)
             return Brought(samples_from(request, [choice] * len(chunk), Usage()), [])
         field = refused.said.refuses(OPTIONAL)
-        if refused.status in MAY_ASK_LESS and self.traits.unlearn(field, body):
+        if refused.status in MAY_ASK_LESS and self._can_do_without(field, body):
             return Brought([], chunk)
         if refused.status in MAY_ASK_LESS and field is None and len(chunk) > 1:
             alone = await self._request(
@@ -249,6 +249,11 @@ class OpenAI:
             self.traits.most = 1
             return Brought(alone.samples, alone.missing + chunk[1:])
         raise _turned_away(transport, refused) from refused
+
+    def _can_do_without(self, field: str | None, body: dict[str, Any]) -> bool:
+        """Learn to leave out what was refused; what the settings ask for is never left out."""
+        needed = {field, "logprobs"} if field == "top_logprobs" else {field}
+        return needed.isdisjoint(self.generation.extra) and self.traits.unlearn(field, body)
 
 
 def _turned_away(transport: Transport, refused: Refused) -> ModelError:
