@@ -63,7 +63,7 @@ def test_no_first_vote_is_worth_more_than_the_certificate_allows_for() -> None:
         (Certified(20, "v", error=0.5), "4" * 20, "4", 4),
         (Certified(20, "v"), "45" * 10, "4", 20),
         (Certified(3, "v"), "---", None, 3),
-        (Posterior(128, "v"), "4" * 128, "4", 5),
+        (Posterior(128, "v"), "4" * 128, "4", 6),
         (Posterior(5, "v", gain=0.0), "45454", "4", 5),
         (Posterior(4, "v"), "-455", "5", 4),
     ],
@@ -96,7 +96,7 @@ def test_nothing_is_gained_at_the_limit_or_by_a_sure_leader() -> None:
 
 def test_a_hopelessly_spread_vote_is_given_up() -> None:
     spread = "abcdefghijklmnopqrstuvwxyz" * 5
-    assert drawn(Posterior(128, "v"), spread) == ("a", 24)
+    assert drawn(Posterior(128, "v"), spread) == ("a", 25)
     assert float(returns(2, 1, 60, 128)) < 0.1 * float(returns(30, 29, 60, 128))
 
 

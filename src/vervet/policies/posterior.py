@@ -11,7 +11,7 @@ from vervet.policies.flow import Draw, Flow, Verify, at_least
 from vervet.policies.voting import count_votes, most_voted, top_two
 from vervet.types import Problem
 
-GAIN = 0.0018
+GAIN = 0.0016
 """Default accuracy that `limit` samples must bring to be drawn; see docs/policies.md."""
 TRUSTED = 0.65
 """Share of the two leaders from which answers are as often right as given; see `returns`."""
