@@ -33,11 +33,25 @@ async def test_the_majority_is_returned_with_the_true_totals(lab: Any) -> None:
     usage = body["usage"]
     assert (usage["prompt_tokens"], usage["completion_tokens"]) == (10, 25)
     assert usage["total_tokens"] == body["vervet"]["tokens"] == 35
+    assert len(usage) == 3, "what was cached or thought is not known, which is not zero"
     assert body["vervet"]["votes"] == {"gsm8k-answer": {"42": 3, "41": 1, "7": 1}}
     assert body["vervet"]["confidence"] == 0.6
     assert len(body["vervet"]["verdicts"]) == 5
     assert server.asked[0]["n"] == 5
     assert server.asked[0]["messages"] == lab.ASKED["messages"]
+
+
+async def test_what_was_cached_and_thought_is_part_of_the_totals(lab: Any) -> None:
+    async def thinks(body: Any) -> Any:
+        answer = lab.reply(["A: 1"] * body["n"])
+        answer["usage"]["prompt_tokens_details"] = {"cached_tokens": 8}
+        answer["usage"]["completion_tokens_details"] = {"reasoning_tokens": 20}
+        return answer
+
+    async with lab.house(thinks) as (_, client):
+        _, body, _ = await client.post(lab.ASKED)
+    assert body["usage"]["prompt_tokens_details"] == {"cached_tokens": 8}
+    assert body["usage"]["completion_tokens_details"] == {"reasoning_tokens": 20}
 
 
 async def test_without_being_asked_the_response_is_plain_openai(lab: Any) -> None:

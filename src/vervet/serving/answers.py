@@ -46,15 +46,23 @@ class Paid:
         if all(n is None for n in (*prompt, *completion)):
             return None
         read, written = _sum(prompt), _sum(completion)
-        cached = _sum(s.cached_tokens for s in self.samples if not s.shared_tokens)
-        thought = _sum(s.reasoning_tokens for s in self.samples)
-        return {
+        totals = {
             "prompt_tokens": read,
             "completion_tokens": written,
             "total_tokens": read + written,
-            "prompt_tokens_details": {"cached_tokens": cached},
-            "completion_tokens_details": {"reasoning_tokens": thought},
         }
+        cached = [s.cached_tokens for s in self.samples if not s.shared_tokens]
+        thought = [s.reasoning_tokens for s in self.samples]
+        return (
+            totals
+            | _known("prompt_tokens_details", "cached_tokens", cached)
+            | _known("completion_tokens_details", "reasoning_tokens", thought)
+        )
+
+
+def _known(table: str, name: str, values: Sequence[int | None]) -> Body:
+    """Return a detail of the totals, or nothing where no sample says it."""
+    return {} if all(n is None for n in values) else {table: {name: _sum(values)}}
 
 
 def _billed(sample: Sample) -> int | None:
