@@ -8,8 +8,10 @@ tried on the other. Every policy is replayed once on all problems, and a split t
 choice and the promise are what `vervet plan` makes of them. Every line says, in points of
 accuracy: the promise minus what the other half shows (mean and its standard error; zero is
 honest), the same for the winner's own figure on the problems it was chosen on, how often the
-promised interval held what the other half showed, its width, policies compared, problems of a half,
-and CPU seconds of one whole plan, forecasts included.
+promised interval held what the other half showed, its width, how often the intervals for the shares
+of wrong answers and abstentions, for the precision and for the cost held, how much dearer in the
+mean the other half was than promised, policies compared, problems of a half, and CPU seconds of one
+whole plan, forecasts included.
 
 The halves of a simulated set are drawn from 2,000 problems; they and the embedded models need
 nothing. FOLDER
@@ -39,11 +41,13 @@ from vervet.planning.archive import Rows
 from vervet.planning.promise import choose, promise, worth
 from vervet.planning.search import Tried, best_known, compared
 from vervet.policies.flow import Recorded
+from vervet.stats.estimate import Estimate
 from vervet.types import Outcome, Problem, Sample, Verdict
 
 Floats = NDArray[np.float64]
 PROBLEMS, HALF = 2000, 64
 ORDERS = 20
+ROUNDING = 1e-9
 PYTHIA = {"Pythia 70M": 0.07, "Pythia 410M": 0.41, "Pythia 2.8B": 2.8, "Pythia 12B": 12.0}
 """Price of a sample: billions of parameters."""
 CODERS = {"DSCoder-1.3b-Ins": 1.3, "DSCoder-6.7b-Ins": 6.7, "DSCoder-33b-Ins": 33.0}
@@ -196,16 +200,18 @@ def measured(case: Case, splits: int) -> str:
     start = time.process_time()
     plan(describe(archive(rows[:size], case.truth), usable=case.usable), case.terms, orders=ORDERS)
     spent = time.process_time() - start
-    mean = table.mean(axis=0)
+    mean = np.nanmean(table, axis=0)
+    kept = "  ".join(f"{share:4.0%}" for share in mean[4:8])
     error = 100 * table[:, 0].std(ddof=1) / np.sqrt(splits)
     return (
         f"{100 * mean[0]:+6.2f} ± {error:.2f}     {100 * mean[1]:+6.2f}        {mean[2]:5.0%}   "
-        f"{100 * mean[3]:5.1f}  {len(tried):6}  {size:6}    {spent:6.2f}     {case.name}"
+        f"{100 * mean[3]:5.1f}   {kept}   {mean[8]:+6.1%}  {len(tried):6}  {size:6}    {spent:6.2f}"
+        f"     {case.name}"
     )
 
 
 def half(case: Case, tried: Tried, size: int, split: int) -> Floats:
-    """Plan on one half, look at the other: promised − seen, own − seen, held, width."""
+    """Plan on one half, look at the other; see the columns that are printed."""
     terms = case.terms
     place = np.random.default_rng([7, split]).permutation(len(tried[0][1].right))
     one, two = place[:size], place[size : 2 * size]
@@ -215,15 +221,28 @@ def half(case: Case, tried: Tried, size: int, split: int) -> Floats:
         np.array([each.costs[name][one] for _, each in tried]) for name in (unit, "seconds")
     )
     limits = (terms.budget.per_problem(size) if terms.budget else np.inf, np.inf)
-    best = choose(values[:, one], costs, waits, limits)
+    best = tried[choose(values[:, one], costs, waits, limits)][1]
     parts = [each.part(one) for _, each in tried]
-    told = promise(values[:, one], costs, waits, limits, parts=parts, seed=split).accuracy
-    right = tried[best][1].right
-    seen = np.nanmean(right[two])
+    told = promise(values[:, one], costs, waits, limits, parts=parts, seed=split)
+    right, wrong, abstained = (
+        float(np.nanmean(each[two])) for each in (best.right, best.wrong, best.abstained)
+    )
+    precision = right / (right + wrong) if right + wrong else np.nan
+    cost = float(best.costs[unit][two].mean())
+    accuracy = told.accuracy
     return np.array([
-        told.value - seen, np.nanmean(right[one]) - seen,
-        told.low <= seen <= told.high, told.high - told.low,
+        accuracy.value - right, np.nanmean(best.right[one]) - right,
+        held(accuracy, right), accuracy.high - accuracy.low,
+        held(told.wrong, wrong), held(told.abstained, abstained),
+        held(told.precision, precision), held(told.cost, cost), cost / told.cost.value - 1,
     ])  # fmt: skip
+
+
+def held(promised: Estimate, seen: float) -> float:
+    """Tell whether an interval holds what was seen, rounding forgiven; NaN where neither is."""
+    if not np.isfinite(promised.low + seen):
+        return np.nan
+    return float(promised.low - ROUNDING <= seen <= promised.high + ROUNDING)
 
 
 def main() -> None:
@@ -233,7 +252,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="sets whose name holds this")
     parser.add_argument("--splits", type=int, default=100)
     asked = parser.parse_args()
-    print("promise − seen      winner's own   held   width  policies  problems   CPU s")
+    print("promise − seen      winner's own   held   width  wrong  abst.  prec.  cost   dearer"
+          "  policies  problems   CPU s")  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(asked.data, folder):
             if asked.only in case.name:
