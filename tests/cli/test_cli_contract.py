@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
-from vervet.cli import COMMANDS, main
+from vervet.cli import COMMANDS, app, main
 from vervet.store import open_run
 from vervet.types import Sample
 
@@ -411,6 +412,21 @@ def test_every_command_says_in_a_line_what_it_does(call: Called) -> None:
     listed = out.partition("Commands:\n")[2].splitlines()
     assert len(listed) == len(COMMANDS)
     assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_takes_once(name: str) -> None:
+    command = app.get_command(click.Context(app), name)
+    assert command is not None
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    said = [word for option in options for word in (*option.opts, *option.secondary_opts)]
+    assert len(said) == len(set(said))
+    unsaid = [
+        option.name
+        for option in options
+        if not (option.is_flag or option.metavar or isinstance(option.type, click.Choice))
+    ]
+    assert unsaid == []
 
 
 CONFIG = """

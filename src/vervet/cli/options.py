@@ -173,7 +173,9 @@ _ASKING: dict[str, Callable[[Command], Command]] = {
         "--max-tokens", type=click.IntRange(min=1), metavar="N",
         help="Longest completion; by default the problem set's own.",
     ),
-    "stop": click.option("--stop", multiple=True, help="Stop string; may be repeated."),
+    "stop": click.option(
+        "--stop", multiple=True, metavar="TEXT", help="Stop string; may be repeated."
+    ),
     "seed": click.option(
         "--seed", type=WHOLE, metavar="N", help="Seed of a new run (0 unless given)."
     ),

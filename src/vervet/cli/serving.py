@@ -28,7 +28,9 @@ READERS = ("exact", "json", "gsm8k-answer", "math-answer", "choice")
     )
 )
 @click.argument("policy_file", metavar="[POLICY.TOML]", required=False)
-@click.option("--policy", help="A policy by name (see: vervet list policies), not a file.")
+@click.option(
+    "--policy", metavar="POLICY", help="A policy by name (see: vervet list policies), not a file."
+)
 @click.option(
     "-m",
     "--model",
@@ -64,6 +66,7 @@ READERS = ("exact", "json", "gsm8k-answer", "math-answer", "choice")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
+    metavar="N",
     default=8000,
     show_default=True,
     help="0 takes a free one.",
