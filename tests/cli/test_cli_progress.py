@@ -102,6 +102,11 @@ def test_a_narrow_terminal_shortens_the_bar_before_the_words(
     bar, note, _ = terminal.screen()
     assert bar.endswith("1,000/2,000  123,456 tokens")
     assert (len(bar) <= 60, len(note)) == (True, 59)
+    with redirect_stderr(terminal), watching() as watch:
+        watch(Progress("verify gsm8k", 1_000, 2_000, tokens=123_456))
+        watch(Progress("sample", 1, 2))
+    bars = [line.count("━") for line in terminal.screen() if "━" in line]
+    assert len(set(bars[-2:])) == 1
 
 
 def test_a_log_says_at_once_what_is_waited_for_and_then_now_and_then() -> None:

@@ -68,17 +68,19 @@ class _Bars:
     def draw(self, above: str = "") -> None:
         """Draw all lines over those that stand there, whole lines of `above` before them."""
         start = UP.format(self.height) if self.height else ""
-        lines = [line for verb in self.last for line in self._lines(verb)]
+        columns, wide = shutil.get_terminal_size().columns, max(map(len, self.last), default=0)
+        words = max((len(told) for _, told in self.last.values()), default=0)
+        cells = max(min(BAR_CELLS, columns - wide - words - 3), FEWEST_CELLS)
+        lines = [line for verb in self.last for line in self._lines(verb, (columns, wide, cells))]
         clear = "\x1b[J" if above or len(lines) < self.height else ""
         drawn = "".join(f"{CLEAR}{line}\n" for line in lines)
         self.terminal.write(start + clear + above + drawn)
         self.terminal.flush()
         self.height = len(lines)
 
-    def _lines(self, verb: str) -> list[str]:
+    def _lines(self, verb: str, sizes: tuple[int, int, int]) -> list[str]:
         progress, told = self.last[verb]
-        columns, wide = shutil.get_terminal_size().columns, max(map(len, self.last))
-        cells = max(min(BAR_CELLS, columns - wide - len(told) - 3), FEWEST_CELLS)
+        columns, wide, cells = sizes
         room = max(columns - wide - cells - 3, 0)
         line = f"{BOLD}{verb:>{wide}}{PLAIN} {_bar(progress, cells)} {told[:room]}"
         note = progress.note[: max(columns - wide - 2, 0)]
