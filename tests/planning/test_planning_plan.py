@@ -153,11 +153,12 @@ def test_few_attempts_are_best_where_a_false_positive_costs_four(shared_data: Pa
             verdicts["m", i, "base"] = [judged(sample, "base", 0, good=drawn < right + wrong)]
         rows.append((Problem(f"p{p}", ""), Recorded({"m": samples}, verdicts)))
     limits = {}
-    for cost in (0.0, 4.0):
+    paper = dict(zip(model["cost_ratios"], model["k_opt_prior_weighted_survival"], strict=True))
+    for cost in (0.0, 1.0, 2.0, 4.0):
         made = plan(found(rows, "plus", "base"), Terms(false_positive_cost=cost))
         assert isinstance(made.chosen.policy, FirstAccepted)
         limits[cost] = made.chosen.policy.limit
-    assert limits[4.0] <= 5
+    assert all(limits[cost] <= paper[cost] + 1 for cost in (1.0, 2.0, 4.0))
     assert limits[0.0] >= 16
     ruin = plan(found(rows, "plus", "base"), Terms(false_positive_cost=10.0))
     assert "Answering nothing at all would be worth more" in recommendation(ruin)
@@ -308,6 +309,18 @@ def test_a_policy_whose_cost_is_not_known_is_counted_out_and_said() -> None:
     )
     assert document(made)["unknown"] == list(made.unknown)
     assert plan(found(rows, "tests"), Terms(), orders=5).unknown == ()
+
+
+def test_a_problem_with_fewer_samples_than_the_others_is_said() -> None:
+    rows = voters(9, 6, seed=2)
+    problem, recorded = rows[4]
+    rows = [*rows[:4], (problem, Recorded({"m": recorded.samples["m"][:1]}, recorded.verdicts)),
+            *rows[5:]]  # fmt: skip
+    made = plan(found(rows, "key"), Terms(), orders=5)
+    assert made.compared == 1
+    said = recommendation(made)
+    assert "p4 has only 1 sample of m and others up to 6, so no policy that draws more" in said
+    assert "`vervet sample -n 6`" in said
 
 
 def test_a_verifier_that_judged_only_some_samples_is_said() -> None:

@@ -159,6 +159,15 @@ def _lacking(plan: Plan) -> list[str]:
     if kept.left_out:
         several = _many(kept.left_out, "problem was", "problems were")
         said.append(f"{several} left out, not answered by every model.")
+    for model, shelf in kept.archive.shelves.items():
+        least, most = int(shelf.size.min()), int(shelf.size.max())
+        if least < most:
+            few = kept.archive.rows[int(shelf.size.argmin())][0].id
+            said.append(
+                f"{few} has only {_samples(least)} of {model} and others up to {most:,}, so no "
+                f"policy that draws more than {least:,} was compared. Draw the missing with "
+                f"`vervet sample -n {most}`."
+            )
     for name in dict.fromkeys((*kept.readers, *kept.usable)):
         told, there = _judged(plan, name)
         if told < there:
