@@ -376,6 +376,17 @@ def test_an_interrupt_leaves_with_130_and_what_finished(tmp_path: Path, by: sign
     assert 0 < len(open_run(tmp_path / "r").scan(Sample, ("index",))) < 128 * 6400
 
 
+def test_files_that_are_called_as_modules_of_python_are_left_alone(tmp_path: Path) -> None:
+    for name in ("random", "csv", "queue", "code", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')")
+    words = ["run", "embedded", "r", "-m", "marmoset", "--limit", "2"]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "vervet", *words],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_local_file_is_a_verifier(call: Called, table: Path, tmp_path: Path) -> None:
     (tmp_path / "mine_too.py").write_text(
         "from vervet.types import Outcome, Verdict\n"

@@ -75,7 +75,7 @@ def app(prices: str | None) -> None:
 
 def main() -> None:
     """Run a command and leave with its exit code; SIGTERM is an interrupt like Ctrl-C."""
-    sys.path.insert(0, "")  # so that my_file:MyVerifier finds my_file.py here
+    sys.path.append("")  # so that my_file:MyVerifier finds my_file.py here, and nobody a random.py
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         code = app.main(standalone_mode=False)

@@ -72,7 +72,7 @@ def start(folder: Path) -> Popen[str]:
         **dict.fromkeys(THREADS, "1"),
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
     }
-    command = [sys.executable, "-m", "vervet.models.marmoset.worker", str(folder)]
+    command = [sys.executable, "-P", "-m", "vervet.models.marmoset.worker", str(folder)]
     return Popen(command, stdin=PIPE, stdout=PIPE, text=True, encoding="utf-8", env=environment)  # noqa: S603 - our own program
 
 
