@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from vervet.cli import COMMANDS, app, main
 from vervet.store import open_run
 from vervet.types import Sample
 
+ROOT = Path(__file__).resolve().parents[2]
 Called = Callable[..., tuple[int, str, str]]
 
 
@@ -406,7 +408,8 @@ def test_doctor_says_what_holds_and_leaves_with_1_where_something_broke(call: Ca
     found = json.loads(out)
     assert code == (0 if all(finding["holds"] for finding in found["isolation"]) else 1)
     assert found["isolation"]
-    assert {"math", "figures"} <= set(found["extras"])
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert set(found["extras"]) == set(told["project"]["optional-dependencies"]) - {"test"}
 
 
 @pytest.mark.parametrize("isolation", ["nonsense", "container"])

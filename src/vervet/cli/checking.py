@@ -1,6 +1,8 @@
 """`list`, `check`, `doctor`: what there is, whether it can be trusted, what this machine allows."""
 
+import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -114,6 +116,11 @@ EXTRAS = {
     "hub": ("huggingface_hub", "problem sets from the Hugging Face hub"),
     "figures": ("vl_convert", "figures as files: report --png, --svg, --pdf"),
     "polars": ("polars", "tables as data frames"),
+    "inspect": (
+        "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd",
+        "import inspect, of .eval files",
+    ),
+    "yaml": ("yaml", "import monkeys"),
     "s3": ("s3fs", "runs at s3://bucket/run"),
     "remote": ("fsspec", "runs at other addresses"),
     "ray": ("ray", "--engine ray"),
@@ -137,7 +144,6 @@ def doctor(*, isolation: str, as_json: bool) -> None:
 
     Isolation is found out by trying to break out; exit code 1 where an attempt succeeds.
     """
-    from importlib.util import find_spec
     from shutil import which
 
     from vervet.verifiers.sandbox.doctor import doctor as examine
@@ -146,10 +152,7 @@ def doctor(*, isolation: str, as_json: bool) -> None:
     if known(isolation) not in LOCAL:
         raise ConfigError(f"doctor tries to break out of {', '.join(LOCAL)}, not of {isolation}.")
     findings = examine(isolation)
-    extras = {
-        name: find_spec(module.partition(".")[0]) is not None
-        for name, (module, _) in EXTRAS.items()
-    }
+    extras = {name: _is_there(module) for name, (module, _) in EXTRAS.items()}
     tools = {name: which(name) for name in TOOLS}
     if as_json:
         found = {"isolation": [asdict(f) for f in findings], "extras": extras, "tools": tools}
@@ -161,6 +164,18 @@ def doctor(*, isolation: str, as_json: bool) -> None:
         raise VervetError(
             f"{isolation} does not hold here: {broken[0].attempt} ({broken[0].detail})"
         )
+
+
+def _is_there(module: str) -> bool:
+    """Say whether a module can be imported, without importing more than its parents.
+
+    >>> _is_there("json.decoder"), _is_there("no_such_package.part")
+    (True, False)
+    """
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _print_findings(
@@ -176,7 +191,7 @@ def _print_findings(
     click.echo(prose("Not covered by any isolation here: docs/sandbox.md, 'Not covered'."))
     click.echo("Extras (pip install 'vervet[NAME]'):")
     for name, there in extras.items():
-        click.echo(f"  {'yes' if there else 'no ':<3}  {name:<9}  {EXTRAS[name][1]}")
+        click.echo(prose(f"  {'yes' if there else 'no':<3}  {name:<9}  {EXTRAS[name][1]}", 18))
     click.echo("Programs that some verifiers use:")
     for name, place in tools.items():
-        click.echo(f"  {'yes' if place else 'no ':<3}  {name}{f': {place}' if place else ''}")
+        click.echo(f"  {'yes' if place else 'no':<3}  {name}{f': {place}' if place else ''}")
