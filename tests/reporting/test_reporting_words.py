@@ -51,7 +51,7 @@ def test_a_vote_that_still_rises_does_not_level_off() -> None:
 
 def test_a_flat_curve_is_not_said_to_rise() -> None:
     flat = as_document(EMPTY | {"coverage": [row(1, 0.25), row(10, 0.25)]})
-    assert headline(flat) == "Coverage stays from 25.0% with 1 sample to 25.0% with 10."
+    assert headline(flat) == "Coverage stays at 25.0% from 1 sample to 10."
 
 
 @pytest.mark.parametrize(

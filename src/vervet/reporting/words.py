@@ -104,10 +104,7 @@ def finding(document: Row, pair: Pair) -> str:
     first, last = curve[0], curve[-1]
     if first is last:
         return f"Coverage is {percent(last['value'])} with {plural(last['k'], 'sample')}."
-    rise = (
-        f"Coverage {_moves(first, last)} from {percent(first['value'])} with "
-        f"{plural(first['k'], 'sample')} to {percent(last['value'])} with {last['k']:,}"
-    )
+    rise = f"Coverage {_moves(first, last)}"
     votes = _votes(document, pair)
     return f"{rise}, {_while(votes)}." if votes else f"{rise}."
 
@@ -118,7 +115,12 @@ def _votes(document: Row, pair: Pair) -> Rows:
 
 
 def _moves(first: Row, last: Row) -> str:
-    return "rises" if last["value"] > first["value"] else "stays"
+    start, end = percent(first["value"]), percent(last["value"])
+    samples = plural(first["k"], "sample")
+    if start == end:
+        return f"stays at {start} from {samples} to {last['k']:,}"
+    way = "rises" if last["value"] > first["value"] else "falls"
+    return f"{way} from {start} with {samples} to {end} with {last['k']:,}"
 
 
 def _while(votes: Rows) -> str:
