@@ -311,6 +311,43 @@ def test_a_policy_whose_cost_is_not_known_is_counted_out_and_said() -> None:
     assert plan(found(rows, "tests"), Terms(), orders=5).unknown == ()
 
 
+def once(solved: Mapping[str, int], prices: Mapping[str, float]) -> Rows:
+    """One sample of each model on 200 problems, of which it solves the first."""
+    rows = []
+    for p in range(200):
+        samples = {m: [Sample(f"p{p}", m, 0, "", cost=price)] for m, price in prices.items()}
+        verdicts = {
+            (m, 0, "key"): [
+                judged(drawn[0], "key", 0, good=p < solved[m], answer=str(p < solved[m]))
+            ]
+            for m, drawn in samples.items()
+        }
+        rows.append((Problem(f"p{p}", ""), Recorded(samples, verdicts)))
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("cheap", "price", "named"), [(99, 1, True), (97, 1, False), (99, 6, False)]
+)
+def test_a_policy_at_half_the_cost_that_is_worth_almost_as_much_is_named(
+    cheap: int, price: float, *, named: bool
+) -> None:
+    rows = once({"dear": 100, "cheap": cheap}, {"dear": 10, "cheap": price})
+    made = plan(found(rows, "key"), Terms(), orders=2)
+    assert made.chosen.name == "fixed:model=dear"
+    assert (made.thrifty is not None) == named
+    assert (document(made)["thrifty"] is not None) == named
+    assert (
+        "fixed:model=cheap costs 0.1 times as much, and is worth 0.5 points ["
+        in recommendation(made)
+    ) == named
+    if made.thrifty:
+        option, loss = made.thrifty
+        assert option.name == "fixed:model=cheap"
+        assert loss.value == pytest.approx(0.005)
+        assert loss.low <= loss.value <= loss.high
+
+
 def test_a_problem_with_fewer_samples_than_the_others_is_said() -> None:
     rows = voters(9, 6, seed=2)
     problem, recorded = rows[4]

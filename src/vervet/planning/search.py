@@ -20,8 +20,11 @@ from vervet.policies.flow import Policy, name_of
 from vervet.policies.index import Index
 from vervet.stats.estimate import Estimate
 from vervet.stats.moments import moments
+from vervet.stats.resampling import paired_difference
 
 ORDERS = 100
+ALMOST = 0.01
+"""What a policy at half the cost may be worth less, to be named beside the chosen one."""
 QUICK = 20
 """Orders for policies that only their flow can replay."""
 
@@ -55,6 +58,8 @@ class Plan:
     """No other option is worth more at no more cost; cheapest first."""
     singles: tuple[Option, ...]
     """One sample of each model."""
+    thrifty: tuple[Option, Estimate] | None
+    """The cheapest at half the cost or less that is worth a point less at most, and how much."""
     compared: int
     skipped: Mapping[str, str]
     """Policies that need more than was recorded, and what to draw."""
@@ -132,15 +137,17 @@ def _conclude(
         value, cost = float(worths[place]), float(paid[place])
         return Option(policy, summary(policy, found), value, cost, affordable=bool(fits[place]))
 
-    chosen = option(choose(values, costs, waits, limits))
+    best, frontier = choose(values, costs, waits, limits), _frontier(worths, paid)
+    chosen, nearly = option(best), _nearly(values, paid, best, frontier)
     promised = promise(values, costs, waits, limits, parts=[r for _, r in tried], seed=seed)
     if isinstance(chosen.policy, Index) and chosen.policy.unit == unit:
         promised = replace(promised, cost=_shared(promised.cost))
     return Plan(
         chosen,
         promised,
-        tuple(option(place) for place in _frontier(worths, paid)),
+        tuple(map(option, frontier)),
         tuple(option(i) for i, (policy, _) in enumerate(tried) if isinstance(policy, Fixed)),
+        (option(nearly[0]), nearly[1]) if nearly else None,
         len(tried),
         skipped,
         unit,
@@ -148,6 +155,17 @@ def _conclude(
         terms,
         _unweighed(tried, (paid, waited), limits),
     )
+
+
+def _nearly(
+    values: Floats, paid: Floats, best: int, frontier: Sequence[int]
+) -> tuple[int, Estimate] | None:
+    """Return the cheapest policy that is worth almost as much, and how much less it is."""
+    for place in (p for p in frontier if paid[p] <= paid[best] / 2):
+        loss = paired_difference(values[best], values[place])
+        if loss.value <= ALMOST:
+            return place, loss
+    return None
 
 
 def _unweighed(

@@ -24,7 +24,7 @@ def recommendation(plan: Plan) -> str:
         f"{_many(kept, 'problem', 'problems')}{_flattered(plan)}."
     )
     lines = [f"Use {plan.chosen.name}.", bring, searched]
-    lines += [*_against_one_sample(plan), *_limits(plan), *_notes(plan)]
+    lines += [*_thrifty(plan), *_against_one_sample(plan), *_limits(plan), *_notes(plan)]
     return "\n".join(lines)
 
 
@@ -87,6 +87,20 @@ def _cost(plan: Plan) -> str:
 
 def _samples(number: float) -> str:
     return f"{amount(number)} sample{'' if number == 1 else 's'}"
+
+
+def _thrifty(plan: Plan) -> list[str]:
+    """Name a policy at half the cost or less that is worth almost as much."""
+    if plan.thrifty is None:
+        return []
+    option, loss = plan.thrifty
+    less, low, high = (f"{100 * each:.1f}" for each in (loss.value, loss.low, loss.high))
+    sure = f" [{low}, {high}]" if np.isfinite(loss.low) else ""
+    said = (
+        f"{option.name} costs {option.cost / plan.chosen.cost:.2g} times as much, and is worth "
+        f"{less} points{sure} less on these problems."
+    )
+    return [said]
 
 
 def _against_one_sample(plan: Plan) -> list[str]:
@@ -229,6 +243,8 @@ def document(plan: Plan) -> dict[str, Any]:
             "optimism": plan.promise.optimism,
         },
         "frontier": [_option(option) for option in plan.frontier],
+        "thrifty": plan.thrifty
+        and {**_option(plan.thrifty[0]), "worth_less": _estimate(plan.thrifty[1])},
         "forecasts": [
             {
                 "policy": each.name,
