@@ -50,7 +50,7 @@ class Calibrated:
         """Return the file that the verifier `ensemble:file=...` reads."""
         return toml(self.ensemble, self.notes)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n".join([*self.notes, f"weighed {self.weighed:,} samples as {self.ensemble.id}"])
 
 

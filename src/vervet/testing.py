@@ -56,7 +56,7 @@ class Finding:
     answer: str | None
     """What the verifier read in it."""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         read = "nothing" if self.answer is None else repr(self.answer)
         line = f"{self.problem_id}: {self.part} {self.expected!r}: {self.outcome}, read {read}"
         return f"{line} ({self.detail})" if self.detail else line
@@ -74,7 +74,7 @@ class References:
     """Problems whose reference says nothing that can be run."""
     findings: tuple[Finding, ...]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         accepted = self.checked - len(self.findings)
         first = f"{accepted:,} of {self.checked:,} references accepted by {self.verifier_id}"
         if self.unchecked:

@@ -25,7 +25,7 @@ class CostEstimate:
     usd: float | None
     """At list price, without cache discounts; None where price or tokens are not known."""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Say it in one line."""
         tokens = "?" if self.completion_tokens is None else f"{self.completion_tokens:,}"
         usd = "unknown (no price)" if self.usd is None else f"at most ${self.usd:,.2f}"

@@ -52,7 +52,7 @@ class Solved:
     cancelled: int = 0
     """Samples drawn ahead and cancelled on their way; the endpoint may bill what it had begun."""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = [str(self.selected)] if self.selected else []
         if self.present:
             lines.append(f"{self.present:,} problems were solved before")

@@ -25,7 +25,7 @@ class Table:
     rows: int
     path: str
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.rows:,} rows in {self.path}"
 
 

@@ -58,7 +58,7 @@ class Lessons:
     left_out: Mapping[str, int]
     """Rationales left out, by reason."""
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = [f"{self.examples:,} examples of {self.problems:,} problems, half of them Yes"]
         return "\n".join(lines + [f"  left out {n:,}: {why}" for why, n in self.left_out.items()])
 

@@ -59,7 +59,7 @@ class Written:
     files: int
     rows: int
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.rows:,} rows in {self.files:,} files"
 
 
