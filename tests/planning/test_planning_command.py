@@ -199,6 +199,18 @@ def test_a_policy_that_is_written_over_is_said(
     assert again.endswith("policy: policy.toml (written over)\n")
 
 
+def test_what_cannot_be_opened_by_its_name_is_said(tmp_path: Path) -> None:
+    """`filled` has a model of no known provider, and verdicts of no verifier that there is."""
+    said = recommendation(plan(read([filled(tmp_path / "a", "m")]), Terms(), orders=5))
+    assert "say in the policy file how nowhere/m, key are had" in said
+    known = open_run(str(tmp_path / "b"))
+    known.append([Problem("p", "?")])
+    known.describe("samplers", "m@1", {"model": "m", "provider": "openai"})
+    known.append([Sample("p", "m@1", 0, "4")])
+    known.append([Verdict("p", "m@1", 0, "exact@1", 0, Outcome.ACCEPT, answer="4")])
+    assert "say in the policy file" not in recommendation(plan(read([known]), Terms(), orders=5))
+
+
 def test_runs_of_other_problems_and_runs_without_verdicts_are_told_apart(tmp_path: Path) -> None:
     one, two = filled(tmp_path / "a", "m"), filled(tmp_path / "b", "s", first="q")
     with pytest.raises(ConfigError, match=r"no problem has samples of every model: m has 'p7', s"):

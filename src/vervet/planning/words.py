@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from vervet import registry
 from vervet.planning.search import Option, Plan
+from vervet.policies.names import models_named, verifiers_named
 from vervet.stats.estimate import Estimate
 
 SCHEMA = "vervet.plan/1"
@@ -161,6 +163,11 @@ def _notes(plan: Plan) -> list[str]:
     asked = {getattr(plan.chosen.policy, name, 0) for name in ("n", "limit")}
     if largest & asked - {1}:
         notes.append("The winner uses every sample recorded; more samples may find a better one.")
+    if strangers := _strangers(plan):
+        notes.append(
+            f"Before it is solved or served, say in the policy file how {', '.join(strangers)} "
+            f"{'is' if len(strangers) == 1 else 'are'} had: nothing here goes by that name."
+        )
     if plan.skipped:
         name, why = next(iter(plan.skipped.items()))
         notes.append(f"{len(plan.skipped)} policies could not be replayed, as {name}: {why}")
@@ -202,6 +209,17 @@ def _judged(plan: Plan, verifier: str) -> tuple[int, int]:
     shelves = plan.found.archive.shelves.values()
     told = sum(int((shelf.heard[verifier].told > 0).sum()) for shelf in shelves)
     return told, sum(int(shelf.size.sum()) for shelf in shelves)
+
+
+def _strangers(plan: Plan) -> list[str]:
+    """Return the models and verifiers of the policy that this vervet cannot open by name."""
+    policy, models = plan.chosen.policy, plan.found.models
+    specs = [models.get(m, m) for m in models_named(policy) or plan.found.archive.shelves]
+    providers, verifiers = registry.names("models"), registry.names("verifiers")
+    return [
+        *(spec for spec in specs if spec.partition("/")[0] not in providers),
+        *(name for name in verifiers_named(policy) if name not in verifiers),
+    ]
 
 
 def _forecast(plan: Plan) -> list[str]:
