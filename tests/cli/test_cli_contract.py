@@ -193,6 +193,12 @@ def test_problems_of_another_set_are_refused_and_a_few_are_told(call: Called) ->
     assert (code, "1 of these problems are not in the problem set: q2" in out) == (0, True)
 
 
+def test_scores_that_are_no_verdicts_are_told(call: Called) -> None:
+    Path("t.csv").write_text("problem,correct,score\np,1,0.9\np,,0.4\np,,\n")
+    code, out, _ = call("import", "table", "t.csv", "r")
+    assert (code, "left out 1 scores: their rows do not say correct" in out) == (0, True)
+
+
 def test_importing_twice_changes_nothing(call: Called, table: Path) -> None:
     for _ in range(2):
         call("import", "table", str(table), "r")

@@ -121,6 +121,7 @@ BROKEN = [
     ("p.json", b"nonsense", "the file is not JSON"),
     ("p.csv", b"a,b\n1,2,3\n", "row 1 has more cells than the header"),
     ("p.csv", b'a,b\n"1,2\n', "unexpected end of data"),
+    ("p.csv", b"a;b\n1;2\n", "its cells are separated by ';', not by ','"),
     ("p.jsonl", b"\xff\xfe", "codec can't decode"),
     ("p.parquet", b"not parquet", "(?i)parquet|magic|too small"),
     ("p.jsonl.gz", b"not gzip", "gzip"),
@@ -154,6 +155,8 @@ def test_a_problem_set_is_shown_by_name_and_number(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is a folder, not a file"):
+        files(tmp_path)
     with pytest.raises(ConfigError, match="there is no such file"):
         files(tmp_path / "absent.jsonl")
 

@@ -39,6 +39,8 @@ def stream_rows(path: Path) -> Iterator[Located]:
     Raises:
         ConfigError: there is no such file, its format is not known, or it does not hold rows.
     """
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder, not a file.")
     if not path.is_file():
         raise ConfigError(f"{path}: there is no such file.")
     kind = Path(path.name.removesuffix(".gz")).suffix.lower()
@@ -101,6 +103,9 @@ def _tsv(file: TextIO) -> Iterator[Located]:
 def _delimited(file: TextIO, delimiter: str) -> Iterator[Located]:
     csv.field_size_limit(LONGEST_CELL)
     table = csv.DictReader(file, delimiter=delimiter, strict=True)
+    names = table.fieldnames or ()
+    if len(names) == 1 and ";" in names[0]:
+        raise ValueError(f"its cells are separated by ';', not by {delimiter!r}")
     for number, row in enumerate(table, start=1):
         if None in row:
             raise ValueError(f"row {number} has more cells than the header")

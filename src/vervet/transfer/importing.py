@@ -17,6 +17,7 @@ from vervet.types import Outcome, Problem, Sample, Verdict
 Given = str | Path | Sequence[Problem] | None
 """Problems, or a file of prompts and references."""
 ROWS_AT_ONCE = 50_000
+UNJUDGED = "their rows do not say correct, so they are no verdicts"
 FEW = 3
 """Names in a message."""
 FIRST_ROWS = 1_000
@@ -37,6 +38,8 @@ class Brought:
     """Of the samples, those that were there before."""
     strange: tuple[str, ...] = ()
     """Problems that the problem set which came along does not have."""
+    unjudged: int = 0
+    """Scores left out, for a score stands in a verdict."""
 
     def __repr__(self) -> str:
         there = f" ({self.present:,} were there)" if self.present else ""
@@ -47,6 +50,7 @@ class Brought:
             f"{', '.join(self.models)}, {self.verdicts:,} verdicts"
             + (f" of {', '.join(self.verifiers)}" if self.verifiers else "")
             + (strange if self.strange else "")
+            + (f"\nleft out {self.unjudged:,} scores: {UNJUDGED}" if self.unjudged else "")
         )
 
 
@@ -124,6 +128,7 @@ def bring(
     return Brought(
         count, len(checked.problems), samples, verdicts,
         tuple(checked.models), tuple(sorted(checked.verifiers)), present, strange,
+        checked.unjudged,
     )  # fmt: skip
 
 

@@ -83,6 +83,8 @@ class TableReader:
     """By name, with what the rows say of them."""
     texts: dict[Key, int | None] = field(default_factory=dict)
     """A hash of each sample's text; None where it has none."""
+    unjudged: int = 0
+    """Rows with a score that do not say correct."""
     outcomes: dict[tuple[Key, str, int], Outcome] = field(default_factory=dict)
     """By sample, verifier and trial."""
 
@@ -158,6 +160,7 @@ class TableReader:
     def _verdict(self, cell: Cells, sample: Sample, verifier: str, trial: int) -> Verdict | None:
         correct = truth(cell["correct"])
         if correct is None:
+            self.unjudged += _number(cell["score"], "score") is not None
             return None
         self.verifiers.add(verifier)
         outcome = Outcome.ACCEPT if correct else Outcome.REJECT
