@@ -130,7 +130,7 @@ async def test_a_busy_server_is_asked_again_and_a_refusal_is_told(
 
 async def test_an_endpoint_that_is_not_there_is_our_error() -> None:
     asked = Endpoint("http://127.0.0.1:9/v1", tries=1, seconds=5)
-    with pytest.raises(VerifierError, match="1 tries failed, the last: Client"):
+    with pytest.raises(VerifierError, match="1 tries failed, the last: no connection: "):
         await asked.post("completions", {})
 
 
