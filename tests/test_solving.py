@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vervet import waits
 from vervet.engines import Local
 from vervet.errors import ConfigError, ModelError
 from vervet.policies.adaptive import AdaptiveConsistency, EarlyStopping
@@ -19,7 +20,7 @@ from vervet.policies.majority import Majority
 from vervet.policies.weighted import Weighted
 from vervet.selection import select, solve
 from vervet.store import Run, open_run
-from vervet.types import Outcome, Problem, Sample, Selection, Verdict
+from vervet.types import Outcome, Problem, Progress, Sample, Selection, Verdict
 
 PROBLEMS = [Problem(f"p{i}", "2+2?") for i in range(12)]
 POLICIES: list[Policy] = [
@@ -194,3 +195,22 @@ def test_a_verifier_that_compares_samples_meets_them_first(tmp_path: Path) -> No
     assert {p: texts[p, s.index] for p, s in chosen.items() if s.index is not None} == best
     select(run, policy)
     assert selections(run) == chosen
+
+
+class Waiting(Shuffled):
+    """Tells of a wait before it draws, as an endpoint that limits its rate does."""
+
+    async def draw(self, problem: Problem, indices: Sequence[int], /) -> AsyncIterator[Sample]:
+        waits.tell(60.0, "HTTP 429 from host (1 of 8)")
+        await asyncio.sleep(0.1)
+        async for row in super().draw(problem, indices):
+            yield row
+
+
+def test_what_is_waited_for_is_in_the_progress(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    solve(
+        open_run(tmp_path), PROBLEMS[:2], Majority(2, "v"), {"": Waiting()}, {"v": Crashing()},
+        engine=Local(batch_seconds=0.01), watch=told.append,
+    )  # fmt: skip
+    assert told[-1].note == "waiting 60 s: HTTP 429 from host (1 of 8)"

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
+from vervet import waits
 from vervet.engines import Engine, Local, Meter, bridge, fill
 from vervet.errors import ConfigError, VervetError
 from vervet.policies.flow import Policy, billed, name_of, selection
@@ -134,6 +135,7 @@ class _Solving:
         done = {row.problem_id for row in self._begin()}
         left = [problem for problem in problems if problem.id not in done]
         self.meter = Meter("solve", watch, total=len(problems), done=len(problems) - len(left))
+        self.meter.waits = waits.opened()
         try:
             await self._fill(problems, left, engine or Local())
         finally:
