@@ -36,7 +36,7 @@ from vervet.planning import (
 from vervet.planning.archive import Rows
 from vervet.planning.beyond import beyond
 from vervet.planning.candidates import candidates
-from vervet.planning.promise import choose
+from vervet.planning.promise import choose, spent
 from vervet.planning.words import document, recommendation
 from vervet.policies.cascade import Cascade
 from vervet.policies.first_accepted import FirstAccepted
@@ -290,6 +290,8 @@ def test_a_budget_holds_what_costs_just_as_much_whatever_the_rounding() -> None:
     made = plan(found(rows, "tests"), Terms(budget("0.3usd/problem")), orders=5)
     dearest = max(made.frontier, key=lambda o: o.cost)
     assert dearest.affordable
+    just = replace(made, promise=replace(made.promise, cost=spent(np.full(9, 0.1 + 0.2))))
+    assert "more than the budget" not in recommendation(just)
     costs = np.array([[0.1 + 0.2], [0.1]])
     assert choose(np.array([[1.0], [0.0]]), costs, costs, (0.3, np.inf)) == 0
 

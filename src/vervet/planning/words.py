@@ -6,6 +6,7 @@ import numpy as np
 
 from vervet import registry
 from vervet.planning.search import Option, Plan
+from vervet.planning.terms import within
 from vervet.policies.names import models_named, verifiers_named
 from vervet.stats.estimate import Estimate
 
@@ -128,17 +129,16 @@ def _limits(plan: Plan) -> list[str]:
     """Say where new problems may take more than the terms allow, and what could not be weighed."""
     terms, said = plan.terms, []
     budget = terms.budget.per_problem(plan.found.archive.problems) if terms.budget else np.inf
-    if plan.promise.cost.high > budget:
-        said.append(
-            f"As many new problems may take up to {amount(plan.promise.cost.high)} {plan.unit} "
-            f"each, more than the budget of {amount(budget)}."
-        )
     latency = np.inf if terms.max_latency is None else terms.max_latency
-    if plan.promise.seconds.high > latency:
-        said.append(
-            f"As many new problems may take up to {amount(plan.promise.seconds.high)} s each, "
-            f"more than the {amount(latency)} s allowed."
-        )
+    for spent, limit, unit, most in (
+        (plan.promise.cost, budget, plan.unit, f"the budget of {amount(budget)}"),
+        (plan.promise.seconds, latency, "s", f"the {amount(latency)} s allowed"),
+    ):
+        if np.isfinite(spent.high) and not within(np.array(spent.high), limit):
+            said.append(
+                f"As many new problems may take up to {amount(spent.high)} {unit} each, "
+                f"more than {most}."
+            )
     if plan.unknown:
         said.append(
             f"{_many(len(plan.unknown), 'policy was', 'policies were')} left out, as "
@@ -170,7 +170,8 @@ def _notes(plan: Plan) -> list[str]:
         )
     if plan.skipped:
         name, why = next(iter(plan.skipped.items()))
-        notes.append(f"{len(plan.skipped)} policies could not be replayed, as {name}: {why}")
+        several = _many(len(plan.skipped), "policy", "policies")
+        notes.append(f"{several} could not be replayed, as {name}: {why}")
     return notes
 
 
