@@ -156,7 +156,7 @@ def test_a_problem_that_was_never_solved_does_not_keep_the_rest_from_being_repla
     live = selections(run, policy)
     told = select(run, policy)
     assert (told.problems, told.unsolved) == (5, 1)
-    assert "1 problems were left unsolved" in str(told)
+    assert "1 problems were left out" in str(told)
     assert selections(run, policy) == live
     with pytest.raises(NotRecorded, match="at least 4 of a problem"):
         select(run, Majority(4, "v"))
