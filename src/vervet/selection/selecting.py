@@ -42,7 +42,7 @@ class Selected:
         )
         lines = [first, *(f"  {n:,} × {reason}" for reason, n in self.reasons.items())]
         if self.unsolved:
-            lines.append(f"{self.unsolved:,} problems were left out: no live run solved them with it")
+            lines.append(f"{self.unsolved:,} problems were left out: it never solved them live")
         return "\n".join(lines)
 
 
