@@ -339,6 +339,18 @@ def test_nothing_done_is_a_failure_that_names_the_first_reason(call: Called, tab
     assert "none of 24 samples could be judged: the problem has no reference answer" in err
 
 
+def test_show_tells_failures_that_still_matter_by_their_cause(call: Called) -> None:
+    asked = ("sample", "r", "--dataset", "embedded", "--limit", "3", "-n", "2")
+    command = ("-m", "command/sh -c 'test -e ok && echo 1'")
+    call(*asked, *command)
+    assert "draws what is missing:\n  6 × sh ended with status 1" in call("show", "r")[1]
+    Path("ok").touch()
+    assert call(*asked, *command)[0] == 0
+    out = call("show", "r")[1]
+    assert "requests that failed;" not in out
+    assert "6 requests failed, and were made again since" in out
+
+
 def test_a_dead_endpoint_is_given_up_with_one_line_and_the_rest_is_judged_later(
     call: Called,
 ) -> None:

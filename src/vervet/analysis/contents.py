@@ -7,7 +7,7 @@ import numpy as np
 
 from vervet.analysis.recorded import Drawn, drawn_by_model, verdicts_on
 from vervet.store import Run
-from vervet.types import Problem
+from vervet.types import Problem, Sample
 
 SHOWN_FAILURES = 10
 
@@ -16,16 +16,35 @@ def contents(run: Run) -> dict[str, Any]:
     """Return the counts of a run as plain data, and as `lines` for people."""
     problems = len(run.scan(Problem, ("id",)))
     models = [_model(run, drawn) for drawn in drawn_by_model(run)]
-    failures = Counter(
-        str(event["reason"]) for event in run.events() if "reason" in event
-    ).most_common(SHOWN_FAILURES)
+    failures, repaired = _failures(run)
     found: dict[str, Any] = {
         "run": run.url,
         "problems": problems,
         "models": models,
-        "failures": [{"reason": reason, "times": times} for reason, times in failures],
+        "failures": [
+            {"reason": reason, "times": times}
+            for reason, times in failures.most_common(SHOWN_FAILURES)
+        ],
+        "repaired": repaired,
     }
     return {**found, "lines": _lines(found)}
+
+
+def _failures(run: Run) -> tuple[Counter[str], int]:
+    """Return why requests failed whose samples are missing still, and how many others failed."""
+    recorded = run.keys(Sample)
+    failures: Counter[str] = Counter()
+    repaired = 0
+    for event in run.events():
+        if "reason" not in event:
+            continue
+        there = recorded.get((event.get("problem_id"), event.get("sampler_id")), ())
+        indices = event.get("indices")
+        if indices and np.isin(indices, there).all():
+            repaired += 1
+        else:
+            failures[str(event["reason"]).rpartition(" are missing: ")[2]] += 1
+    return failures, repaired
 
 
 def _model(run: Run, drawn: Drawn) -> dict[str, Any]:
@@ -67,8 +86,10 @@ def _lines(found: dict[str, Any]) -> list[str]:
         if not model["verifiers"]:
             lines.append("    not judged yet: vervet verify RUN --verifier NAME")
     if found["failures"]:
-        lines.append("requests that failed; the next `vervet sample` draws what is missing:")
+        lines.append("requests that failed; the same command as before draws what is missing:")
         lines += [f"  {entry['times']:,} × {entry['reason']}" for entry in found["failures"]]
+    if found["repaired"]:
+        lines.append(f"{found['repaired']:,} requests failed, and were made again since")
     return lines
 
 

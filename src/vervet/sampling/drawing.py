@@ -206,6 +206,7 @@ class Drawing:
                 "event": "request failed",
                 "sampler_id": self.sampler.id,
                 "problem_id": request.problem.id,
+                "indices": list(request.indices),
                 "missing": missing,
                 "reason": str(error),
             }
