@@ -75,7 +75,8 @@ class Places:
         self._ended = True
         now = asyncio.get_running_loop().time()
         for timer in self._timers:
-            timer.reschedule(now)
+            if not timer.expired():
+                timer.reschedule(now)
 
     async def _freed(self, seconds: float) -> None:
         with suppress(TimeoutError):
