@@ -16,6 +16,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("analysis", "planning"),
     ("reporting", "viewing", "serving", "testing"),
     ("doors",),
+    ("deciding",),
     ("cli", "demo"),
 )
 LEVEL = {room: level for level, row in enumerate(ROWS) for room in row}

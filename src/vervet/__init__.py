@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vervet.analysis import Analysis, analyze
     from vervet.cli.progress import watching
+    from vervet.deciding import compare, plan
     from vervet.doors import dataset, policy, report, sampler, sampler_for, verifier
     from vervet.errors import (
         AccessError,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
         VerifierError,
         VervetError,
     )
-    from vervet.planning import plan, read_policy
+    from vervet.planning import read_policy, write_policy
     from vervet.policies.abstain import Abstain
     from vervet.policies.adaptive import AdaptiveConsistency, EarlyStopping
     from vervet.policies.best_of import BestOf
@@ -98,6 +99,7 @@ _HOMES = {
     "VervetError": "vervet.errors",
     "Weighted": "vervet.policies.weighted",
     "analyze": "vervet.analysis",
+    "compare": "vervet.deciding",
     "dataset": "vervet.doors",
     "import_evalplus": "vervet.transfer.programs",
     "import_human_eval": "vervet.transfer.programs",
@@ -107,7 +109,7 @@ _HOMES = {
     "import_nemo_skills": "vervet.transfer.nemo_skills",
     "import_table": "vervet.transfer.importing",
     "open": "vervet.store:open_run",
-    "plan": "vervet.planning",
+    "plan": "vervet.deciding",
     "policy": "vervet.doors",
     "read_policy": "vervet.planning",
     "report": "vervet.doors",
@@ -119,6 +121,7 @@ _HOMES = {
     "verifier": "vervet.doors",
     "verify": "vervet.verification",
     "watching": "vervet.cli.progress",
+    "write_policy": "vervet.planning",
 }
 
 __all__ = [
@@ -159,6 +162,7 @@ __all__ = [
     "VervetError",
     "Weighted",
     "analyze",
+    "compare",
     "dataset",
     "import_evalplus",
     "import_human_eval",
@@ -180,6 +184,7 @@ __all__ = [
     "verifier",
     "verify",
     "watching",
+    "write_policy",
 ]
 
 

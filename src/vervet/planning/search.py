@@ -72,6 +72,12 @@ class Plan:
     beyond: tuple[Beyond, ...] = ()
     """Policies that need more samples than were recorded, as forecast; none of them is chosen."""
 
+    def __repr__(self) -> str:
+        """Say what to use, and what that may be promised to bring."""
+        from vervet.planning.words import recommendation  # noqa: PLC0415 - it reads plans
+
+        return recommendation(self)
+
 
 def plan(
     found: Found, terms: Terms, *, orders: int = ORDERS, seed: int = 0, forecast: bool = True
