@@ -6,6 +6,7 @@ from html import escape
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from vervet.analysis.plot import Plot, plot
 from vervet.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -59,6 +60,14 @@ class Table:
             for line in self.cells()
         )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def plot(self) -> Plot:
+        """Return a chart: curves over k with their intervals, or policies over their samples.
+
+        Raises:
+            ConfigError: the rows have neither.
+        """
+        return plot(self.title, self.rows)
 
     def to_polars(self) -> "pl.DataFrame":
         """Return a polars data frame with every field.
