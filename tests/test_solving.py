@@ -15,6 +15,7 @@ from vervet.errors import ConfigError, ModelError
 from vervet.policies.adaptive import AdaptiveConsistency, EarlyStopping
 from vervet.policies.best_of import BestOf
 from vervet.policies.first_accepted import FirstAccepted
+from vervet.policies.fixed import Fixed
 from vervet.policies.flow import Policy
 from vervet.policies.majority import Majority
 from vervet.policies.weighted import Weighted
@@ -98,6 +99,14 @@ def test_live_and_replayed_select_the_same(policy: Policy, tmp_path: Path) -> No
     select(run, policy)
     assert selections(run) == alive
     assert len(alive) == len(PROBLEMS)
+
+
+def test_one_model_and_one_verifier_need_no_names(tmp_path: Path) -> None:
+    named, plain = open_run(str(tmp_path / "named")), open_run(str(tmp_path / "plain"))
+    live(named, Majority(5, "v"), Shuffled())
+    solve(plain, PROBLEMS, Majority(5, "v"), Shuffled(), Crashing())
+    assert selections(plain) == selections(named)
+    assert solve(plain, PROBLEMS, Fixed(), Shuffled()).failed == 0
 
 
 def test_the_order_of_arrival_decides_nothing(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from vervet.types import (
 
 TABLES: tuple[type[Row], ...] = (Sample, Verdict, Selection)
 """The order in which rows are stored: a selection is never there without what it rests on."""
+NOBODY: Mapping[str, Verifier] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ def solve(
     run: Run,
     problems: Iterable[Problem],
     policy: Policy,
-    samplers: Mapping[str, Sampler],
-    verifiers: Mapping[str, Verifier],
+    samplers: Sampler | Mapping[str, Sampler],
+    verifiers: Verifier | Mapping[str, Verifier] = NOBODY,
     *,
     engine: Engine | None = None,
     watch: Watcher = silent,
@@ -84,8 +85,8 @@ def solve(
         run: what is recorded there is used before anything is drawn or judged again.
         problems: the problems.
         policy: what to draw, verify and return.
-        samplers: by the names the policy draws from; the first where it names none.
-        verifiers: by the names the policy uses.
+        samplers: by the names the policy draws from, the first where it names none; or just one.
+        verifiers: by the names the policy uses; or just one, by its own name.
         engine: how many problems at once, and how many samples ahead (`Local(ahead=4)`).
         watch: is told about progress.
 
@@ -93,9 +94,11 @@ def solve(
         ConfigError: the policy names a model or a verifier that is not there.
         StoreError: a batch could not be stored; all before it is.
     """
-    return bridge.run(
-        _Solving(run, policy, samplers, verifiers).solve(list(problems), engine, watch)
-    )
+    drawing = samplers if isinstance(samplers, Mapping) else {"": samplers}
+    judging = verifiers
+    if not isinstance(judging, Mapping):
+        judging = {judging.id.partition("@")[0]: judging}
+    return bridge.run(_Solving(run, policy, drawing, judging).solve(list(problems), engine, watch))
 
 
 class _Solving:
