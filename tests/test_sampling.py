@@ -191,10 +191,10 @@ def test_a_wrong_setting_stops_at_once_and_keeps_what_came(run: Run) -> None:
 
 def test_a_batch_that_cannot_be_stored_is_one_clear_error(tmp_path: Path) -> None:
     class Full(Run):
-        def append(self, rows: Sequence[object]) -> None:
+        def append(self, rows: Sequence[object], *, new: bool = False) -> None:
             if rows and isinstance(rows[0], Sample) and rows[0].index >= 8:
                 raise StoreError("the disk is full")
-            super().append(rows)
+            super().append(rows, new=new)
 
     plain = open_run(tmp_path / "run")
     run = Full(plain.place, plain.seed)
