@@ -80,7 +80,9 @@ POLICIES: list[Policy] = [
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=name_of)
-@pytest.mark.parametrize("other", [Talker("b"), Talker("a"), Talker("m", heat=1)], ids=str)
+@pytest.mark.parametrize(
+    "other", [Talker("b"), Talker("a"), Talker("m", heat=1)], ids=["b", "a", "hotter"]
+)
 def test_samples_of_another_model_or_setting_are_not_taken_for_its_own(
     policy: Policy, other: Talker, tmp_path: Path
 ) -> None:
