@@ -283,9 +283,9 @@ def compare(model: str, chosen: argparse.Namespace) -> None:
         show(target.name, ours, alone)
         if chosen.minutes:
             soak(target, chosen.minutes, chosen.latency)
-    command = chosen.optillm or shutil.which("optillm")
+    command = shutil.which(chosen.optillm or "optillm")
     if command is None:
-        print("optillm is not installed: pip install optillm (it brings torch)")
+        print(f"no command {chosen.optillm or 'optillm'}: pip install optillm (it brings torch)")
         return
     for approach in ("bon", "self_consistency"):
         with optillm(command, approach, model) as target:
