@@ -117,10 +117,13 @@ def test_a_partial_answer_is_right_where_that_is_asked(tmp_path: Path, run: Run)
 
 def test_a_log_that_was_tried_again_brings_each_sample_once(tmp_path: Path, run: Run) -> None:
     done, failed = epoch(1, 1, "4", match="C"), {**epoch(2, 1, ""), "error": {"message": "down"}}
-    write(tmp_path / "logs" / "a.json", inspect_log(done, failed))
+    gone = {**epoch(3, 1, ""), "scores": {}, "error": {"message": "down"}}
+    write(tmp_path / "logs" / "a.json", inspect_log(done, failed, gone))
     write(tmp_path / "logs" / "b.json", inspect_log(done, epoch(2, 1, "5", match="I")))
     write(tmp_path / "logs" / "other.json", {"not": "a log"})
-    import_inspect(tmp_path / "logs", run)
+    brought = import_inspect(tmp_path / "logs", run)
+    assert brought.failed == 1  # the other one was tried again
+    assert str(brought).endswith("left out: samples that had failed there, 1")
     assert [(s.problem_id, s.index, s.text) for s in samples(run)] == [
         ("toy/1", 0, "4"),
         ("toy/2", 0, "5"),
@@ -301,6 +304,12 @@ def test_each_output_of_nemo_skills_is_one_sample_of_each_problem(tmp_path: Path
     assert [said["1", n, "symbolic", 0] for n in range(3)] == [ACCEPT, REJECT, REJECT]
     assert said["0", 2, "judgement", 0] is ACCEPT
     assert run.problems()[1] == Problem("1", "1+1?", {"answer": "2"})
+
+
+def test_a_row_that_failed_is_left_out_and_counted(tmp_path: Path, run: Run) -> None:
+    rows = [{"id": "a", "generation": "4"}, {"id": "b", "generation": "", "error": "timed out"}]
+    brought = import_nemo_skills(write(tmp_path / "output.jsonl", rows), run)
+    assert (brought.samples, brought.failed) == (1, 1)
 
 
 # Large Language Monkeys, and When To Solve, When To Verify

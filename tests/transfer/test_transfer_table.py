@@ -110,6 +110,11 @@ def test_lists_of_different_lengths_are_refused() -> None:
         read({"problem": "p", "text": ["a", "b"], "correct": [1]})
 
 
+def test_a_problem_without_samples_does_not_vanish() -> None:
+    with pytest.raises(ConfigError, match="row 1: its lists are empty: a problem without samples"):
+        read({"problem": "p", "text": [], "correct": []})
+
+
 def test_a_row_may_say_what_its_problem_is() -> None:
     reader = TableReader()
     rows: list[dict[str, Any]] = [

@@ -18,8 +18,8 @@ def recommendation(plan: Plan) -> str:
     promised = plan.promise
     bring = (
         f"Promised accuracy on as many new problems: {_percent(promised.accuracy)} "
-        f"({promised.accuracy.level:.0%}), wrong {promised.wrong.value:.1%}, "
-        f"abstained {promised.abstained.value:.1%}{_precise(plan)}, at {_cost(plan)}."
+        f"({promised.accuracy.level:.0%}), wrong {_percent(promised.wrong)}, "
+        f"abstained {_percent(promised.abstained)}{_precise(plan)}, at {_cost(plan)}."
     )
     kept = plan.found.archive.problems
     searched = (
@@ -120,9 +120,9 @@ def _against_one_sample(plan: Plan) -> list[str]:
 def _one(single: Option, plan: Plan) -> str:
     """Say how often one sample is right, and for how many times the chosen policy's cost."""
     found, share = single.replayed, single.cost / (plan.chosen.cost or np.nan)
-    wrong = f", wrong {found.wrong.value:.1%}" if plan.terms.false_positive_cost else ""
+    wrong = f", wrong {_percent(found.wrong)}" if plan.terms.false_positive_cost else ""
     paid = f"for {share:.2g} times the cost" if np.isfinite(share) else "at an unknown cost"
-    return f"{found.accuracy.value:.1%} of the time{wrong}, {paid}"
+    return f"{_percent(found.accuracy)} of the time{wrong}, {paid}"
 
 
 def _limits(plan: Plan) -> list[str]:

@@ -40,6 +40,8 @@ class Brought:
     """Problems that the problem set which came along does not have."""
     unjudged: int = 0
     """Scores left out, for a score stands in a verdict."""
+    failed: int = 0
+    """Samples that had failed in the other tool: left out, for they say nothing of the model."""
 
     def __repr__(self) -> str:
         there = f" ({self.present:,} were there)" if self.present else ""
@@ -51,6 +53,7 @@ class Brought:
             + (f" of {', '.join(self.verifiers)}" if self.verifiers else "")
             + (strange if self.strange else "")
             + (f"\nleft out {self.unjudged:,} scores: {UNJUDGED}" if self.unjudged else "")
+            + (f"\nleft out: samples that had failed there, {self.failed:,}" if self.failed else "")
         )
 
 

@@ -4,6 +4,7 @@ import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +30,7 @@ def import_inspect(
     """Import logs of Inspect, `.eval` or `.json`: epochs are samples, scorers are verifiers.
 
     A problem is called TASK/ID, or ID where `problems` have that. A sample that ended in an error
-    is left out, and so is a score that is no number and none of C, P, I and N.
+    is left out and counted; a score that is no number and none of C, P, I and N is no verdict.
 
     Args:
         path: a log, or a folder of them.
@@ -43,10 +44,16 @@ def import_inspect(
     """
     known = given(problems)
     names = frozenset(problem.id for problem in known or ())
-    return bring(run, lambda: _rows(path, names, accept), source=str(path), problems=known)
+    failed: set[str] = set()
+    brought = bring(
+        run, lambda: _rows(path, names, accept, failed), source=str(path), problems=known
+    )
+    return replace(brought, failed=len(failed))
 
 
-def _rows(path: str | Path, known: frozenset[str], accept: float) -> Iterator[Located]:
+def _rows(
+    path: str | Path, known: frozenset[str], accept: float, failed: set[str]
+) -> Iterator[Located]:
     drawn: Counter[tuple[str, str]] = Counter()
     met: set[str] = set()
     files = files_of(path, SUFFIXES)
@@ -55,9 +62,13 @@ def _rows(path: str | Path, known: frozenset[str], accept: float) -> Iterator[Lo
             with reading(file):
                 where = f"{file}: sample {sample['id']!r}, epoch {sample['epoch']}"
                 unique = str(sample.get("uuid") or where)
-                if unique in met or _lost(sample):
+                if _lost(sample):
+                    failed.add(unique)
+                    continue
+                if unique in met:
                     continue  # a log that was tried again holds what its first try finished
                 met.add(unique)
+                failed.discard(unique)
                 row, judged = _drawn(sample, spec, known), _judged(sample, accept) or [{}]
             key = (row["problem"], row["model"])
             for said in judged:

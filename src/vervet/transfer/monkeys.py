@@ -60,7 +60,11 @@ def _rows(path: str | Path, verifications: Path | None) -> Iterator[Located]:
     for file in files_of(path, (".yaml",)):
         held = _loaded(file)
         samples = held.get("samples")
-        if not isinstance(samples, list) or not all(isinstance(text, str) for text in samples):
+        if (
+            not samples
+            or not isinstance(samples, list)
+            or not all(isinstance(text, str) for text in samples)
+        ):
             raise ConfigError(f"{file}: holds no samples.")
         right = held.get("is_corrects", held.get("is_correct"))
         if right is not None and (not isinstance(right, list) or len(right) != len(samples)):

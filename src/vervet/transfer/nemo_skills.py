@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ def import_nemo_skills(
     """Import output of NeMo-Skills: every `output-rsN.jsonl` is one sample of each problem.
 
     `symbolic_correct` and `judgement` are the verdicts of the verifiers symbolic and judgement. A
-    problem is called by its own id, or by its row. A row that failed is left out.
+    problem is called by its own id, or by its row. A row that failed is left out
+    and counted.
 
     Args:
         path: the folder of the outputs, or one of them.
@@ -36,16 +38,18 @@ def import_nemo_skills(
     """
     known = given(problems)
     names = frozenset(problem.id for problem in known or ())
-    return bring(
+    failed: set[str] = set()
+    brought = bring(
         run,
-        lambda: _rows(path, names),
+        lambda: _rows(path, names, failed),
         partial(TableReader, model=model),
         source=str(path),
         problems=known,
     )
+    return replace(brought, failed=len(failed))
 
 
-def _rows(path: str | Path, known: frozenset[str]) -> Iterator[Located]:
+def _rows(path: str | Path, known: frozenset[str], failed: set[str]) -> Iterator[Located]:
     drawn: Counter[str] = Counter()
     for file in files_of(path, (SUFFIX,), begins="output"):
         for at, (line, row) in enumerate(stream_rows(file)):
@@ -53,6 +57,7 @@ def _rows(path: str | Path, known: frozenset[str]) -> Iterator[Located]:
             if not isinstance(row.get("generation"), str):
                 raise ConfigError(f"{where}: is no output of NeMo-Skills: it has no generation.")
             if row.get("error") or row.get("detailed_error"):
+                failed.add(where)
                 continue
             own = next((str(row[key]) for key in IDS if row.get(key) is not None), str(at))
             for said in _judged(row) or [{}]:

@@ -96,10 +96,16 @@ class TableReader:
         """
         for where, row in rows:
             try:
-                for cell in spread({c: row.get(self.renamed.get(c, c)) for c in KNOWN}):
-                    yield self._row(cell, row)
+                found = self._items(row)
             except ValueError as wrong:
                 raise ConfigError(f"{where}: {wrong}.") from None
+            yield from found
+
+    def _items(self, row: Mapping[str, Any]) -> list[Imported]:
+        cells = list(spread({c: row.get(self.renamed.get(c, c)) for c in KNOWN}))
+        if not cells:
+            raise ValueError("its lists are empty: a problem without samples")
+        return [self._row(cell, row) for cell in cells]
 
     def _row(self, cell: Cells, row: Mapping[str, Any]) -> Imported:
         problem = _text(cell["problem"])
